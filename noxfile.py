@@ -1,0 +1,160 @@
+"""
+The sessions that check this project; `nox -l` lists them.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.default_venv_backend = "venv"
+nox.options.error_on_missing_interpreters = False
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = [
+    "lint",
+    "imports",
+    "tests",
+    "typing",
+    "coverage",
+    "docs",
+    "examples",
+]
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = nox.project.python_versions(PROJECT)
+SOURCES = (
+    "databricks_forwarder",
+    "tests",
+    "docs",
+    "examples",
+    "benchmarks",
+    "noxfile.py",
+)
+
+
+def group(*names: str) -> tuple[str, ...]:
+    """
+    List the requirements of dependency groups of `pyproject.toml`.
+    """
+    return tuple(nox.project.dependency_groups(PROJECT, *names))
+
+
+def present(*paths: str) -> list[str]:
+    """
+    List those of *paths* that are there.
+    """
+    return [path for path in paths if Path(path).exists()]
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """
+    Check style, spelling, metadata, and that each test tells its fact.
+    """
+    session.install(*group("lint"))
+    session.run("ruff", "check", *present(*SOURCES))
+    session.run("ruff", "format", "--check", *present(*SOURCES))
+    session.run("codespell", *present(*SOURCES, ".ci"), *map(str, Path().glob("*.md")))
+    session.run("validate-pyproject", "pyproject.toml")
+    session.run("interrogate", "--quiet", "tests")
+
+
+@nox.session
+def imports(session: nox.Session) -> None:
+    """
+    Check that imports go down only and that third parties use their doors.
+    """
+    session.install(*group("imports"))
+    session.run("lint-imports", "--no-logo")
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """
+    Run the tests on each Python that is installed.
+
+    All of them are measured for coverage, a selection is not.
+    """
+    # The group names the project's own extras, which pip 23.0 can't resolve.
+    session.install("--upgrade", "pip")
+    session.install("-e", ".", *group("tests"))
+    here = Path.cwd()
+    measured = {
+        "COVERAGE_PROCESS_START": str(here / "pyproject.toml"),
+        "COVERAGE_FILE": str(here / ".coverage"),
+    }
+    if session.posargs:
+        measured = {}
+    session.run("python", "-m", "pytest", "-n", "auto", *session.posargs, env=measured)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """
+    Put together what the test runs measured; all branches must be covered.
+    """
+    session.install(*group("coverage"))
+    session.run("coverage", "combine")
+    session.run("coverage", "report")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """
+    Check all types, strictly.
+    """
+    session.install("-e", ".[lake,cli,testing]", *group("typing"))
+    session.run("mypy")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """
+    Build the documentation; a warning or a dangling reference is an error.
+    """
+    session.install("-e", ".[lake,cli,testing]", *group("docs"))
+    session.run(
+        "sphinx-build", "-W", "-n", "-q", "-E", "-b", "html", "docs", "docs/_build/html"
+    )
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    """
+    Run each example as a program of its own, in a folder of its own.
+    """
+    session.install("-e", ".[lake,cli,testing]")
+    programs = sorted(Path("examples").resolve().glob("*.py"))
+    shutil.rmtree(session.create_tmp())
+    session.chdir(session.create_tmp())
+    for program in programs:
+        session.run("python", str(program))
+
+
+@nox.session
+def benchmarks(session: nox.Session) -> None:
+    """
+    Measure; the numbers are printed with the machine and the versions.
+    """
+    session.install(".[lake,cli,testing]")
+    for program in sorted(Path("benchmarks").glob("*.py")):
+        session.run("python", str(program), *session.posargs)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """
+    Build sdist and wheel, install the wheel alone, and import all public names.
+    """
+    session.install("build", "twine")
+    dist = Path(session.create_tmp()).resolve() / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(dist))
+    session.run("twine", "check", "--strict", *map(str, dist.iterdir()))
+    (wheel,) = dist.glob("*.whl")
+    session.install("--force-reinstall", str(wheel))
+    session.chdir(dist)
+    session.run("python", "-c", "from databricks_forwarder import *")
