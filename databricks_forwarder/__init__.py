@@ -1,0 +1,60 @@
+"""
+Forward mParticle customer events into Databricks Delta tables.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from databricks_forwarder._databricks.client import DatabricksClient
+    from databricks_forwarder._forwarder import Forwarder
+    from databricks_forwarder._status import Status
+    from databricks_forwarder.errors import ForwarderError
+    from databricks_forwarder.settings import (
+        ConnectionSettings,
+        DatabricksSettings,
+        Endpoint,
+        UploadPolicy,
+    )
+
+__all__ = [
+    "ConnectionSettings",
+    "DatabricksClient",
+    "DatabricksSettings",
+    "Endpoint",
+    "Forwarder",
+    "ForwarderError",
+    "Status",
+    "UploadPolicy",
+]
+
+_HOMES = {
+    "ConnectionSettings": "settings",
+    "DatabricksClient": "_databricks.client",
+    "DatabricksSettings": "settings",
+    "Endpoint": "settings",
+    "Forwarder": "_forwarder",
+    "ForwarderError": "errors",
+    "Status": "_status",
+    "UploadPolicy": "settings",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """
+    Import a public name when it is first asked for: importing costs nothing.
+    """
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version(
+            "databricks-forwarder"
+        )
+    if name not in _HOMES:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

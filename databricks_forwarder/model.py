@@ -1,0 +1,403 @@
+"""
+The values that walk from room to room, in the order of the walk.
+
+All are frozen; intervals are inclusive at both ends; moments are aware
+datetimes in UTC. Fields that hold a host's data have no place in a repr.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, NewType
+
+import attrs
+
+__all__ = [
+    "Account",
+    "BatcherStatus",
+    "DamagedRecord",
+    "DeadLetter",
+    "EventKey",
+    "EventKind",
+    "Finding",
+    "Lease",
+    "LoadId",
+    "LoadReport",
+    "LoadResult",
+    "Offset",
+    "OffsetRange",
+    "ParquetFile",
+    "Payload",
+    "Receipt",
+    "Record",
+    "StagedFile",
+    "Table",
+    "TableName",
+    "TableReport",
+]
+
+Offset = NewType("Offset", int)
+"""Position of a record in its batcher; starts at 0, grows, is never reused."""
+
+LoadId = NewType("LoadId", str)
+"""Name of the work done for one lease: ``<batcher id>-<first>-<last>``."""
+
+TableName = NewType("TableName", str)
+"""Name of a destination table inside its schema, at most 255 characters."""
+
+
+@attrs.frozen
+class Payload:
+    """
+    One mParticle batch as it came, with what the door learnt about it.
+
+    Attributes:
+        document: UTF-8 JSON, one object.
+        message_count: How many messages it counts for: its events, or 1 for
+            a batch without events.
+    """
+
+    document: bytes = attrs.field(repr=False)
+    message_count: int
+
+
+@attrs.frozen
+class OffsetRange:
+    """
+    Offsets from *first* to *last*, both inclusive.
+    """
+
+    first: Offset
+    last: Offset
+
+
+@attrs.frozen(kw_only=True)
+class Receipt:
+    """
+    What a host gets back: its payloads are durable.
+
+    Attributes:
+        offsets: Where they stand, or None when there was none to store.
+        record_count: Number of payloads.
+        message_count: Number of messages in them.
+        received_at: The moment that is kept as their time of receipt.
+    """
+
+    offsets: OffsetRange | None
+    record_count: int
+    message_count: int
+    received_at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class Record:
+    """
+    A payload as the batcher keeps it.
+    """
+
+    offset: Offset
+    received_at: datetime
+    message_count: int
+    payload: bytes = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class DamagedRecord:
+    """
+    A record whose bytes are no longer what was stored.
+
+    Attributes:
+        reason: What was found, in words, without the bytes.
+    """
+
+    offset: Offset
+    received_at: datetime
+    message_count: int
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class Lease:
+    """
+    The records handed out to be loaded together, held for a time.
+
+    Attributes:
+        load_id: Name of the load; the same until committed.
+        offsets: The records' offsets; contiguous but for replayed ones.
+        message_count: Messages in all the records.
+        attempt: How often this load has been handed out; starts at 1.
+        notes: What was noted about it, key to text; see ``Batcher.note``.
+        records: The records in the order of their offsets. Each iteration
+            reads them anew, a few at a time.
+    """
+
+    load_id: LoadId
+    offsets: OffsetRange
+    message_count: int
+    attempt: int
+    notes: Mapping[str, str] = attrs.field(repr=False)
+    records: Iterable[Record | DamagedRecord] = attrs.field(repr=False)
+
+
+@attrs.frozen
+class EventKind:
+    """
+    What the 30-day counts count, and what a table of its own is for.
+
+    Attributes:
+        event_type: ``custom_event``, ``session_start``, …; None for a batch
+            without events, ``""`` for an event that does not say.
+        custom_event_type: Of a custom event; None for all others.
+        event_name: Name of a custom event; name or action of a commerce
+            event; None for all others.
+    """
+
+    event_type: str | None
+    custom_event_type: str | None = None
+    event_name: str | None = None
+
+
+@attrs.frozen(cache_hash=True)
+class EventKey:
+    """
+    What routing may depend on.
+
+    Attributes:
+        event_type: As in `EventKind`.
+        custom_event_type: As the event says, or None.
+        event_name: Name of a custom event; name or action of a commerce
+            event; None for all others.
+        feed: Name of the partner feed that the batch came from, or None.
+        environment: ``production``, ``development``, …, or None.
+        group: What the router's ``group(batch)`` returned, or None.
+    """
+
+    event_type: str | None
+    custom_event_type: str | None = attrs.field(default=None, kw_only=True)
+    event_name: str | None = attrs.field(default=None, kw_only=True)
+    feed: str | None = attrs.field(default=None, kw_only=True)
+    environment: str | None = attrs.field(default=None, kw_only=True)
+    group: str | None = attrs.field(default=None, kw_only=True)
+
+    @property
+    def kind(self) -> EventKind:
+        """
+        The kind of event that this key is counted under.
+        """
+        if self.event_type == "custom_event":
+            return EventKind(self.event_type, self.custom_event_type, self.event_name)
+        if self.event_type == "commerce_event":
+            return EventKind(self.event_type, None, self.event_name)
+        return EventKind(self.event_type)
+
+
+@attrs.frozen
+class Table:
+    """
+    Where a router sends an event: a table, and whose columns it has.
+
+    Attributes:
+        name: The table's name.
+        event_type: The event type whose fields its column ``data`` holds, or
+            None for the fields of all event types.
+    """
+
+    name: TableName
+    event_type: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ParquetFile:
+    """
+    One closed Parquet file of one table of one load, on the local disk.
+
+    Attributes:
+        part: Number of the file within its load and table; starts at 0.
+        path: Where it is.
+    """
+
+    load_id: LoadId
+    table: TableName
+    part: int
+    path: Path
+    row_count: int
+    size_bytes: int
+
+    @property
+    def name(self) -> str:
+        """
+        File name within its load: ASCII, a function of table and part only.
+        """
+        readable = re.sub(r"[^a-z0-9_]+", "-", self.table)[:60]
+        digest = hashlib.sha256(self.table.encode()).hexdigest()[:12]
+        return f"{readable}-{digest}-{self.part:04d}.parquet"
+
+
+@attrs.frozen(kw_only=True)
+class StagedFile:
+    """
+    A Parquet file where the loader's engine can read it.
+
+    Attributes:
+        uri: Its place, as the loader of the same destination spells it.
+    """
+
+    load_id: LoadId
+    table: TableName
+    uri: str
+    row_count: int
+    size_bytes: int
+
+
+@attrs.frozen
+class LoadResult:
+    """
+    What a loader did with one table of one load.
+
+    Attributes:
+        row_count: Rows of this load that are visible in the table now.
+        was_repeat: Whether the table held them before the call already.
+    """
+
+    row_count: int
+    was_repeat: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class DeadLetter:
+    """
+    A payload that can't be forwarded as it is, kept with its reason.
+
+    Attributes:
+        message_count: Messages that it was counted for when received.
+        payload: Its bytes; None where only the fact is told.
+    """
+
+    offset: Offset
+    received_at: datetime
+    message_count: int
+    reason: str
+    load_id: LoadId
+    payload: bytes | None = attrs.field(default=None, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Account:
+    """
+    Where messages are: received = loaded + dead + dropped + pending.
+
+    Attributes:
+        received: Messages acknowledged.
+        loaded: Of them, visible in a table.
+        dead: Of them, kept as dead letters.
+        dropped: Of them, not forwarded because a rule says so.
+        pending: Of them, still in the batcher: waiting, leased or parked.
+    """
+
+    received: int = 0
+    loaded: int = 0
+    dead: int = 0
+    dropped: int = 0
+    pending: int = 0
+
+    @property
+    def is_balanced(self) -> bool:
+        """
+        Whether the account adds up.
+        """
+        return self.received == self.loaded + self.dead + self.dropped + self.pending
+
+
+@attrs.frozen(kw_only=True)
+class TableReport:
+    """
+    What one load did to one table.
+
+    Attributes:
+        state: ``loaded``, or ``parked`` with the reason.
+    """
+
+    table: TableName
+    row_count: int
+    file_count: int
+    size_bytes: int
+    state: Literal["loaded", "parked"] = "loaded"
+    reason: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class LoadReport:
+    """
+    What was done for one load.
+
+    Attributes:
+        settled_at: When it was committed or parked.
+        account: Of this load's messages; ``pending`` are those of parked
+            tables.
+        tables: One report a table, sorted by name.
+        dead: Its dead letters, without payloads.
+        rescued_row_count: Rows with something in ``_rescued_data``.
+        reason: Why the load as a whole is parked, or None.
+    """
+
+    load_id: LoadId
+    offsets: OffsetRange
+    attempt: int
+    settled_at: datetime
+    account: Account
+    tables: Sequence[TableReport] = ()
+    dead: Sequence[DeadLetter] = ()
+    rescued_row_count: int = 0
+    reason: str | None = None
+
+    @property
+    def is_parked(self) -> bool:
+        """
+        Whether any of it is parked.
+        """
+        return self.reason is not None or any(
+            table.state == "parked" for table in self.tables
+        )
+
+
+@attrs.frozen(kw_only=True)
+class BatcherStatus:
+    """
+    How a batcher stands.
+
+    Attributes:
+        account: Of all messages since the batcher was made.
+        waiting: Messages that are in no load yet.
+        oldest_received_at: When the oldest waiting record was received; None
+            if none waits.
+        open_load_ids: Loads that were handed out and are neither committed
+            nor parked.
+        parked_load_ids: Loads that are parked, wholly or in part.
+        stored_bytes: Payload bytes kept, dead and parked ones included.
+    """
+
+    account: Account
+    waiting: int
+    oldest_received_at: datetime | None
+    open_load_ids: Sequence[LoadId]
+    parked_load_ids: Sequence[LoadId]
+    stored_bytes: int
+
+
+@attrs.frozen
+class Finding:
+    """
+    One thing that a destination's check looked at.
+
+    Attributes:
+        subject: What was looked at.
+        problem: What is wrong and what mends it, in one sentence; None when
+            nothing is wrong.
+    """
+
+    subject: str
+    problem: str | None = None
