@@ -1,0 +1,395 @@
+"""
+Parquet files of one load: the only door to ``pyarrow.parquet``.
+
+Rows wait in memory, table by table, until they are worth a row group: small
+tables until the end, large ones until the waiting rows of all tables pass a
+limit. Memory is bounded by that limit and by the number of open files, never
+by the load or by the number of tables.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from databricks_forwarder._memory import POOL, nulls
+from databricks_forwarder.model import ParquetFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import date, datetime
+    from pathlib import Path
+
+    from databricks_forwarder.model import LoadId, TableName
+
+__all__ = [
+    "ColumnRange",
+    "Footer",
+    "TableFiles",
+    "is_ranged",
+    "read_footer",
+    "read_table",
+    "write_table",
+]
+
+
+@attrs.frozen
+class ColumnRange:
+    """
+    What a file's footer says of one column's values.
+
+    Attributes:
+        low: Smallest value that is not null; None when it is not known.
+        high: Largest value that is not null; None when it is not known.
+        null_count: Number of nulls; None when it is not known.
+    """
+
+    low: int | date | datetime | None
+    high: int | date | datetime | None
+    null_count: int | None
+
+    @property
+    def is_known(self) -> bool:
+        """
+        Whether the smallest and the largest value are known.
+        """
+        return self.low is not None
+
+
+@attrs.frozen(kw_only=True)
+class Footer:
+    """
+    What a file says of itself, without its rows.
+
+    Attributes:
+        ranges: Of the columns of whole numbers, days and moments; nested
+            ones and text are left out.
+    """
+
+    schema: pa.Schema
+    row_count: int
+    ranges: Mapping[str, ColumnRange]
+
+
+def _combined(pieces: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    """
+    Copy *pieces* into one; what is all null takes no room.
+    """
+    schema = pieces[0].schema
+    arrays = [
+        _concatenated([piece.column(index) for piece in pieces])
+        for index in range(len(schema))
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _concatenated(arrays: Sequence[pa.Array]) -> pa.Array:
+    type_ = arrays[0].type
+    length = sum(map(len, arrays))
+    null_count = sum(array.null_count for array in arrays)
+    if null_count == length:
+        return nulls(type_, length)
+    if not pa.types.is_struct(type_):
+        return pa.concat_arrays(arrays, memory_pool=POOL)
+    children = [
+        _concatenated([array.field(index) for array in arrays])
+        for index in range(type_.num_fields)
+    ]
+    mask = (
+        pa.concat_arrays([array.is_null() for array in arrays]) if null_count else None
+    )
+    return pa.StructArray.from_arrays(children, fields=list(type_), mask=mask)
+
+
+def _filled_columns(rows: pa.RecordBatch) -> list[str]:
+    """
+    Paths of the Parquet columns in which not all is null.
+    """
+    return [
+        path
+        for name, column in zip(rows.schema.names, rows.columns, strict=True)
+        for path in _filled_leaves(name, column)
+    ]
+
+
+def _filled_leaves(path: str, array: pa.Array) -> Iterator[str]:
+    if array.null_count == len(array):
+        return
+    if pa.types.is_struct(array.type):
+        for index, field in enumerate(array.type):
+            yield from _filled_leaves(f"{path}.{field.name}", array.field(index))
+    elif pa.types.is_map(array.type):
+        yield from _filled_leaves(f"{path}.key_value.key", array.keys)
+        yield from _filled_leaves(f"{path}.key_value.value", array.items)
+    elif pa.types.is_list(array.type):
+        yield from _filled_leaves(f"{path}.list.element", array.values)
+    else:
+        yield path
+
+
+@attrs.define
+class _OpenFile:
+    """
+    A file being written.
+    """
+
+    part: int
+    path: Path
+    writer: pq.ParquetWriter
+    row_count: int = 0
+
+
+@attrs.define
+class _Waiting:
+    """
+    Rows of one table that are not in a file yet.
+    """
+
+    rows: list[pa.RecordBatch] = attrs.field(factory=list)
+    size_bytes: int = 0
+
+
+# What a piece takes however few its rows, with 200 columns of buffers; observed
+# with pyarrow 26.0.1.
+_PIECE_BYTES = 16 * 2**10
+
+
+class TableFiles:
+    """
+    Writes the rows of one load into Parquet files, by table.
+
+    The same rows in the same order give the same files. A table has one file,
+    or several if it is closed in between: because it has grown to
+    *max_file_bytes*, or because more than *max_open_files* tables are large.
+
+    Args:
+        folder: Where the files are made; exists, and is empty.
+        load_id: Whose files they are.
+        max_waiting_bytes: Arrow bytes of all waiting rows, about.
+        max_open_files: Files being written at the same time.
+        max_file_bytes: Written bytes after which a file is closed.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        load_id: LoadId,
+        *,
+        max_waiting_bytes: int = 128 * 2**20,
+        max_open_files: int = 32,
+        max_file_bytes: int = 256 * 2**20,
+    ) -> None:
+        self._folder = folder
+        self._load_id = load_id
+        self._max_waiting_bytes = max_waiting_bytes
+        self._max_open_files = max_open_files
+        self._max_file_bytes = max_file_bytes
+        self._waiting: dict[TableName, _Waiting] = {}
+        self._waiting_bytes = 0
+        self._open: dict[TableName, _OpenFile] = {}
+        self._parts: Counter[TableName] = Counter()
+        self._closed: list[ParquetFile] = []
+
+    def write(self, table: TableName, rows: pa.RecordBatch, size_bytes: int) -> None:
+        """
+        Take rows of *table*; all rows of a table have one schema.
+
+        Args:
+            table: Whose rows.
+            rows: At least one.
+            size_bytes: Memory that they take, about.
+        """
+        size_bytes += _PIECE_BYTES
+        waiting = self._waiting.setdefault(table, _Waiting())
+        waiting.rows.append(rows)
+        waiting.size_bytes += size_bytes
+        self._waiting_bytes += size_bytes
+        if self._waiting_bytes > self._max_waiting_bytes:
+            self._make_room()
+
+    def finish(self) -> Sequence[ParquetFile]:
+        """
+        Write what waits and close all files.
+
+        Returns:
+            The files by table name and part; each has at least one row.
+        """
+        for table in list(self._waiting):
+            self._write_group(table)
+            self._close(table)
+        for table in list(self._open):
+            self._close(table)
+        return sorted(self._closed, key=lambda file: (file.table, file.part))
+
+    def close(self) -> None:
+        """
+        Close what is open still, to be thrown away.
+        """
+        for file in self._open.values():
+            file.writer.close()
+        self._open.clear()
+
+    def _make_room(self) -> None:
+        """
+        Write the largest tables' rows until half the room is free.
+
+        The rows of a chunk share its memory: what stays is copied, so that
+        the chunk can go.
+        """
+        by_size = sorted(self._waiting, key=self._size_of, reverse=True)
+        for table in by_size:
+            if self._waiting_bytes <= self._max_waiting_bytes // 2:
+                waiting = self._waiting[table]
+                spared = _PIECE_BYTES * (len(waiting.rows) - 1)
+                waiting.rows = [_combined(waiting.rows)]
+                waiting.size_bytes -= spared
+                self._waiting_bytes -= spared
+            else:
+                self._write_group(table)
+
+    def _size_of(self, table: TableName) -> int:
+        return self._waiting[table].size_bytes
+
+    def _write_group(self, table: TableName) -> None:
+        waiting = self._waiting.pop(table)
+        self._waiting_bytes -= waiting.size_bytes
+        # A piece costs as much to write as a thousand rows.
+        rows = _combined(waiting.rows)
+        file = self._open.pop(table, None) or self._opened(table, rows)
+        # The table written last stands last: the first is the idlest.
+        self._open[table] = file
+        file.writer.write_table(pa.Table.from_batches([rows]), row_group_size=len(rows))
+        file.row_count += len(rows)
+        if file.path.stat().st_size >= self._max_file_bytes:
+            self._close(table)
+
+    def _opened(self, table: TableName, rows: pa.RecordBatch) -> _OpenFile:
+        if len(self._open) >= self._max_open_files:
+            self._close(next(iter(self._open)))
+        part = self._parts[table]
+        self._parts[table] += 1
+        path = self._folder / f"{len(self._closed) + len(self._open):06d}.parquet"
+        # Most columns of most tables hold nothing but nulls: a compressor for
+        # each would take half of the time that a small table takes. And after
+        # zstd a file without dictionaries is the smaller one, and sooner made.
+        filled = _filled_columns(rows)
+        writer = pq.ParquetWriter(
+            str(path),
+            rows.schema,
+            compression=dict.fromkeys(filled, "zstd"),
+            compression_level=dict.fromkeys(filled, 1),
+            use_dictionary=False,
+            # Ranges of texts would put people's data into the file's footer.
+            write_statistics=[
+                field.name for field in rows.schema if is_ranged(field.type)
+            ],
+        )
+        return _OpenFile(part, path, writer)
+
+    def _close(self, table: TableName) -> None:
+        file = self._open.pop(table, None)
+        if file is None:
+            return
+        file.writer.close()
+        self._closed.append(
+            ParquetFile(
+                load_id=self._load_id,
+                table=table,
+                part=file.part,
+                path=file.path,
+                row_count=file.row_count,
+                size_bytes=file.path.stat().st_size,
+            )
+        )
+
+
+def read_table(source: str | Path | bytes) -> pa.Table:
+    """
+    Read a whole file, from its place or from its bytes.
+
+    Raises:
+        pa.ArrowInvalid: It is no Parquet file.
+        OSError: It can't be read.
+    """
+    with _opened(source) as file:
+        return file.read()
+
+
+def read_footer(source: str | Path | bytes) -> Footer:
+    """
+    Read what a file says of itself.
+
+    Raises:
+        pa.ArrowInvalid: It is no Parquet file.
+        OSError: It can't be read.
+    """
+    with _opened(source) as file:
+        schema = file.schema_arrow
+        return Footer(
+            schema=schema,
+            row_count=file.metadata.num_rows,
+            ranges=_ranges(file.metadata, schema),
+        )
+
+
+def write_table(rows: pa.Table, path: Path) -> None:
+    """
+    Write a small table as one file.
+
+    Raises:
+        OSError: It can't be written.
+    """
+    pq.write_table(rows, path)
+
+
+def _opened(source: str | Path | bytes) -> pq.ParquetFile:
+    # A path is opened as a file: a reader of datasets would take "a=b" in it
+    # for a column.
+    if isinstance(source, bytes):
+        return pq.ParquetFile(pa.BufferReader(source))
+    return pq.ParquetFile(str(source))
+
+
+def _ranges(metadata: Any, schema: pa.Schema) -> dict[str, ColumnRange]:
+    ranged = {field.name for field in schema if is_ranged(field.type)}
+    groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
+    paths = [
+        metadata.schema.column(index).path for index in range(metadata.num_columns)
+    ]
+    return {
+        path: _range([group.column(index).statistics for group in groups])
+        for index, path in enumerate(paths)
+        if path in ranged
+    }
+
+
+def is_ranged(type_: pa.DataType) -> bool:
+    """
+    Whether a file's footer tells the range of such a column.
+    """
+    return bool(
+        pa.types.is_integer(type_)
+        or pa.types.is_date(type_)
+        or pa.types.is_timestamp(type_)
+    )
+
+
+def _range(groups: list[Any]) -> ColumnRange:
+    if not all(group is not None and group.has_null_count for group in groups):
+        return ColumnRange(None, None, None)
+    null_count = sum(group.null_count for group in groups)
+    # A group of nothing but nulls has no smallest value, and needs none.
+    filled = [group for group in groups if group.num_values]
+    if not filled or not all(group.has_min_max for group in filled):
+        return ColumnRange(None, None, null_count)
+    try:
+        low = min(group.min for group in filled)
+        high = max(group.max for group in filled)
+    except OverflowError:
+        # A moment beyond the year 9999 has no Python value.
+        return ColumnRange(None, None, null_count)
+    return ColumnRange(low, high, null_count)

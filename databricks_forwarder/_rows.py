@@ -1,0 +1,378 @@
+"""
+Batches → the rows of their tables, one chunk at a time.
+
+One row for each event; batch columns repeat on each row. Columns are built
+per event type, batch columns once per batch and then taken by row; a table's
+rows are a slice of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from functools import cache
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from databricks_forwarder._columns import arrow_type, build, spread
+from databricks_forwarder._memory import filled_bytes, nulls
+from databricks_forwarder.mparticle.batch import Batch, body_of
+from databricks_forwarder.mparticle.coerce import is_unicode
+from databricks_forwarder.mparticle.shapes import Object, object_shape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from databricks_forwarder.model import LoadId, Offset, Table
+    from databricks_forwarder.mparticle.decode import DecodedBatch, DecodedEvent
+
+__all__ = [
+    "OWN_COLUMNS",
+    "RoutedBatch",
+    "TableRows",
+    "arrange",
+    "column_comments",
+    "schema_of",
+]
+
+_TIMESTAMP = pa.timestamp("us", tz="UTC")
+
+OWN_COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
+    (
+        "_event_timestamp",
+        _TIMESTAMP,
+        "When it happened: the event's own time, else the batch's, else received.",
+    ),
+    ("_received_at", _TIMESTAMP, "When the batch was handed in."),
+    (
+        "_load_id",
+        pa.string(),
+        "The load that brought the row; it begins with the id of the spool.",
+    ),
+    ("_offset", pa.int64(), "The record in the spool that the row came from."),
+    (
+        "_position",
+        pa.int32(),
+        "Place of the event in its batch, from 0; with offset and spool id a key.",
+    ),
+)
+"""The library's own columns, with what they hold; they come first."""
+
+_RESCUED = "_rescued_data"
+_BATCH = object_shape(Batch)
+_BATCH_FIELDS = [pa.field(each.name, arrow_type(each.shape)) for each in _BATCH.fields]
+
+
+@attrs.frozen
+class RoutedBatch:
+    """
+    A decoded batch, and a table (or None: drop it) for each of its messages.
+
+    Attributes:
+        first_position: The place of its first event, if it is but a piece of
+            the batch that came.
+    """
+
+    offset: Offset
+    received_at: datetime
+    decoded: DecodedBatch = attrs.field(repr=False)
+    tables: Sequence[Table | None]
+    first_position: int = 0
+
+
+@attrs.frozen
+class TableRows:
+    """
+    Some rows of one table.
+
+    Attributes:
+        rows: One row an event, columns as `schema_of` the table's event type
+            says; never empty.
+        rescued_count: Rows with something in ``_rescued_data``.
+        size_bytes: Their share of the memory that the rows of all tables
+            built with them take; about right for rows that are much alike.
+    """
+
+    table: Table
+    rows: pa.RecordBatch = attrs.field(repr=False)
+    rescued_count: int
+    size_bytes: int
+
+
+@cache
+def schema_of(event_type: str | None) -> pa.Schema:
+    """
+    The columns of a table, all nullable, the same whatever a day brings.
+
+    Args:
+        event_type: The event type that the table is for; None, or one that
+            the library does not know, for the fields of all event types.
+    """
+    return _schema_of(object_shape(body_of(event_type)))
+
+
+@cache
+def _schema_of(body: Object) -> pa.Schema:
+    return pa.schema(
+        [
+            pa.field("event_type", pa.string()),
+            *(pa.field(name, type_) for name, type_, _ in OWN_COLUMNS),
+            *_BATCH_FIELDS,
+            pa.field("data", arrow_type(body)),
+            pa.field(_RESCUED, pa.string()),
+        ]
+    )
+
+
+@cache
+def column_comments() -> Mapping[str, str]:
+    """
+    What each column holds, by its name, for engines that keep such comments.
+    """
+    return {
+        **{
+            field.name: f"{field.name} of the mParticle batch."
+            for field in _BATCH_FIELDS
+        },
+        **{name: holds for name, _, holds in OWN_COLUMNS},
+        "event_type": "Type of the event; null for a batch without events.",
+        "data": "Fields of the event.",
+        _RESCUED: (
+            "JSON object: path in the batch to the value that fits no column; null "
+            "when all fit."
+        ),
+    }
+
+
+@attrs.define
+class _Messages:
+    """
+    Messages of one kind of body on their way to rows, one entry a message.
+
+    Lists side by side instead of an object for each message: so many objects
+    would keep the garbage collector busy.
+    """
+
+    batch_indexes: list[int] = attrs.field(factory=list)
+    positions: list[int] = attrs.field(factory=list)
+    tables: list[Table] = attrs.field(factory=list)
+    events: list[DecodedEvent | None] = attrs.field(factory=list)
+
+    def extend(self, other: _Messages) -> None:
+        """
+        Take the messages of another after one's own.
+        """
+        self.batch_indexes += other.batch_indexes
+        self.positions += other.positions
+        self.tables += other.tables
+        self.events += other.events
+
+    def by_table(self) -> _Messages:
+        """
+        The same messages, table by table, in each in the order of the spool.
+        """
+        names = [table.name for table in self.tables]
+        order = list(range(len(names)))
+        # Sorting is stable: the last key counts most.
+        for keys in (self.positions, self.batch_indexes, names):
+            order.sort(key=keys.__getitem__)
+        return _Messages(
+            [self.batch_indexes[at] for at in order],
+            [self.positions[at] for at in order],
+            [self.tables[at] for at in order],
+            [self.events[at] for at in order],
+        )
+
+
+def arrange(batches: Sequence[RoutedBatch], load_id: LoadId) -> Iterator[TableRows]:
+    """
+    Turn a chunk of batches into rows, grouped by table.
+
+    Args:
+        batches: Some of a load's batches, in the order of their offsets.
+        load_id: What ``_load_id`` says.
+
+    Yields:
+        The rows of one table and one event type; a table may come again.
+    """
+    if not batches:
+        return
+    columns = _BatchColumns(batches, load_id)
+    for body, messages in _by_body(batches).items():
+        yield from _tables_of(object_shape(body), messages.by_table(), columns)
+
+
+def _by_body(batches: Sequence[RoutedBatch]) -> dict[type, _Messages]:
+    by_type: dict[str | None, _Messages] = defaultdict(_Messages)
+    for index, batch in enumerate(batches):
+        events: Sequence[DecodedEvent | None] = batch.decoded.events or (None,)
+        for position, event in enumerate(events):
+            table = batch.tables[position]
+            if table is not None:
+                messages = by_type[event.event_type if event is not None else None]
+                messages.batch_indexes.append(index)
+                messages.positions.append(batch.first_position + position)
+                messages.tables.append(table)
+                messages.events.append(event)
+    groups: dict[type, _Messages] = defaultdict(_Messages)
+    for event_type, messages in by_type.items():
+        groups[body_of(event_type)].extend(messages)
+    return groups
+
+
+class _BatchColumns:
+    """
+    The columns of a chunk that depend on the batch only, one row a batch.
+    """
+
+    def __init__(self, batches: Sequence[RoutedBatch], load_id: LoadId) -> None:
+        self.rescued: list[dict[str, Any]] = [
+            dict(batch.decoded.rescued or ()) for batch in batches
+        ]
+        self.load_id = load_id
+        self.received_at = pa.array(
+            [batch.received_at for batch in batches], _TIMESTAMP
+        )
+        self.offset = pa.array([batch.offset for batch in batches], pa.int64())
+        whole = build(_BATCH, [batch.decoded.batch for batch in batches], self._rescue)
+        self.fields = whole.flatten()
+        self.timestamp = whole.field("timestamp_unixtime_ms")
+
+    def _rescue(self, index: int, pointer: str, value: Any) -> None:
+        # Decoding had the value as it came; here it may be a null in its place.
+        self.rescued[index].setdefault(pointer, value)
+
+
+def _tables_of(
+    body: Object, messages: _Messages, columns: _BatchColumns
+) -> Iterator[TableRows]:
+    """
+    Build the rows of one event type, and slice them by table.
+    """
+    narrow = _build_rows(body, messages, columns)
+    wide: pa.RecordBatch | None = None
+    row_bytes = sum(map(filled_bytes, narrow.columns)) // len(narrow)
+    for first, last in _runs([table.name for table in messages.tables]):
+        table = messages.tables[first]
+        if object_shape(body_of(table.event_type)) is body:
+            part = narrow.slice(first, last - first)
+        else:
+            wide = wide or _widen(narrow)
+            part = wide.slice(first, last - first)
+        rescued = part.column(part.num_columns - 1)
+        size_bytes = row_bytes * len(part)
+        yield TableRows(table, part, len(part) - rescued.null_count, size_bytes)
+
+
+def _runs(names: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """
+    First and one past the last index of each run of equal names.
+    """
+    first = 0
+    for _, run in groupby(names):
+        last = first + sum(1 for _ in run)
+        yield first, last
+        first = last
+
+
+def _build_rows(
+    body: Object, messages: _Messages, columns: _BatchColumns
+) -> pa.RecordBatch:
+    events = messages.events
+    rescued: dict[int, dict[str, Any]] = {}
+
+    def rescue(index: int, pointer: str, value: Any) -> None:
+        rescued.setdefault(index, {})[f"/events/data{pointer}"] = value
+
+    data = build(body, [event and event.data for event in events], rescue)
+    batch_index = pa.array(messages.batch_indexes, pa.int32())
+    received_at = columns.received_at.take(batch_index)
+    batch_time = columns.timestamp.take(batch_index)
+    arrays = [
+        pa.array([event and event.event_type for event in events], pa.string()),
+        _event_timestamp(data.field("timestamp_unixtime_ms"), batch_time, received_at),
+        received_at,
+        pa.repeat(columns.load_id, len(events)),
+        columns.offset.take(batch_index),
+        pa.array(messages.positions, pa.int32()),
+        *(spread(column, batch_index) for column in columns.fields),
+        data,
+        _rescued_texts(messages, rescued, columns.rescued),
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=_schema_of(body))
+
+
+def _widen(narrow: pa.RecordBatch) -> pa.RecordBatch:
+    """
+    Give ``data`` the fields of all event types; those of others are null.
+    """
+    schema = schema_of(None)
+    place = schema.get_field_index("data")
+    data = narrow.column(place)
+    known = {field.name: data.field(index) for index, field in enumerate(data.type)}
+    fields = list(schema.field(place).type)
+    children = [
+        known[field.name] if field.name in known else nulls(field.type, len(data))
+        for field in fields
+    ]
+    wide = pa.StructArray.from_arrays(children, fields=fields, mask=data.is_null())
+    arrays = [*narrow.columns[:place], wide, *narrow.columns[place + 1 :]]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+# The years 1 to 9999: what Spark, Python and most readers agree on.
+_FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999
+
+
+def _event_timestamp(
+    event_ms: pa.Array, batch_ms: pa.Array, received_at: pa.Array
+) -> pa.Array:
+    """
+    The event's own time, else the batch's, else when it was received.
+
+    A time outside the years 1 to 9999 counts as none.
+    """
+    times = [_moments(event_ms), _moments(batch_ms), received_at]
+    return pc.coalesce(*times)
+
+
+def _moments(milliseconds: pa.Array) -> pa.Array:
+    is_in_range = pc.and_(
+        pc.greater_equal(milliseconds, _FIRST_MS), pc.less_equal(milliseconds, _LAST_MS)
+    )
+    kept = pc.if_else(is_in_range, milliseconds, pa.scalar(None, pa.int64()))
+    return pc.multiply(kept, 1000).cast(_TIMESTAMP)
+
+
+def _rescued_texts(
+    messages: _Messages,
+    by_row: dict[int, dict[str, Any]],
+    by_batch: Sequence[dict[str, Any]],
+) -> pa.Array:
+    """
+    One JSON object a row: pointer → value, of the batch and of the event.
+    """
+    by_event = [event and event.rescued for event in messages.events]
+    if not by_row and not any(by_batch) and not any(by_event):
+        return nulls(pa.string(), len(by_event))
+    texts = []
+    for row, of_event in enumerate(by_event):
+        of_batch = by_batch[messages.batch_indexes[row]]
+        every = {**of_batch, **by_row.get(row, {}), **(of_event or {})}
+        texts.append(_json_text(every) if every else None)
+    return pa.array(texts, pa.string())
+
+
+def _json_text(value: Any) -> str:
+    """
+    Readable JSON; escaped throughout when it holds half a surrogate pair.
+    """
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if is_unicode(text):
+        return text
+    return json.dumps(value, ensure_ascii=True, separators=(",", ":"))

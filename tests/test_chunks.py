@@ -1,0 +1,263 @@
+"""
+A lease's records on their way to the files.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from walking import batch, custom
+
+from databricks_forwarder import _chunks
+from databricks_forwarder._chunks import count_keys, write_rows
+from databricks_forwarder._parquet import TableFiles, read_table
+from databricks_forwarder._progress import Tally
+from databricks_forwarder.model import (
+    DamagedRecord,
+    EventKey,
+    Lease,
+    LoadId,
+    Offset,
+    OffsetRange,
+    Record,
+    Table,
+    TableName,
+)
+from databricks_forwarder.mparticle.keys import KeyMaker
+
+AT = datetime(2026, 1, 1, tzinfo=timezone.utc)
+LOAD = LoadId("0123456789ab-0-9")
+COMMON = Table(TableName("common"))
+A = EventKey("custom_event", event_name="A", custom_event_type="navigation")
+
+
+def record(offset: int, payload: bytes, message_count: int = 1) -> Record:
+    """
+    Make a record.
+    """
+    return Record(
+        offset=Offset(offset),
+        received_at=AT,
+        message_count=message_count,
+        payload=payload,
+    )
+
+
+def damaged(offset: int) -> DamagedRecord:
+    """
+    Make a damaged record of two messages.
+    """
+    return DamagedRecord(
+        offset=Offset(offset), received_at=AT, message_count=2, reason="bytes changed"
+    )
+
+
+def lease(*records: Record | DamagedRecord) -> Lease:
+    """
+    Make a lease of *records*.
+    """
+    return Lease(
+        load_id=LOAD,
+        offsets=OffsetRange(Offset(0), Offset(9)),
+        message_count=sum(each.message_count for each in records),
+        attempt=1,
+        notes={},
+        records=records,
+    )
+
+
+def written(folder: Path, leased: Lease, routes: Any = None) -> tuple[Tally, Any]:
+    """
+    Write a lease's rows; give the tally, and offset and position by table.
+    """
+    folder.mkdir(exist_ok=True)
+    with closing(TableFiles(folder, LOAD)) as files:
+        tally = write_rows(
+            leased, KeyMaker(), routes or {}, COMMON, files, beat=lambda: None
+        )
+        made = files.finish()
+    rows = {
+        file.table: [
+            (row["_offset"], row["_position"])
+            for row in read_table(file.path)
+            .select(["_offset", "_position"])
+            .to_pylist()
+        ]
+        for file in made
+    }
+    return tally, rows
+
+
+def test_keys_are_counted_without_what_cannot_be_read() -> None:
+    """
+    Damaged records and records that are no batches have no keys.
+    """
+    leased = lease(
+        record(0, batch(custom("A"), custom("A"))),
+        damaged(1),
+        record(2, b"no JSON"),
+        record(3, b"{}"),
+    )
+
+    assert Counter({A: 2, EventKey(None): 1}) == count_keys(leased, KeyMaker())
+
+
+def test_what_cannot_be_read_is_dead_and_the_rest_is_written(tmp_path: Path) -> None:
+    """
+    A damaged record and one that is no batch cost their neighbours nothing.
+    """
+    leased = lease(
+        record(0, batch(custom("A"))),
+        damaged(1),
+        record(2, b"no JSON"),
+        record(3, batch(custom("A"), custom("A")), message_count=3),
+        record(4, batch(custom("A"), custom("B")), message_count=2),
+    )
+    tally, rows = written(tmp_path, leased)
+
+    assert {"common": [(0, 0), (4, 0), (4, 1)]} == rows
+    assert [
+        (1, 2, "bytes changed"),
+        (2, 1, "not JSON: Expecting value at character 0"),
+        (3, 3, "it was counted as 3 messages when received and has 2"),
+    ] == [(each.offset, each.message_count, each.reason) for each in tally.dead]
+    assert {LOAD} == {each.load_id for each in tally.dead}
+
+
+def test_messages_are_tallied_by_what_becomes_of_them(tmp_path: Path) -> None:
+    """
+    Messages written are counted by key, dropped ones in all.
+    """
+    routes = {A: Table(TableName("own"), "custom_event"), EventKey(None): None}
+    leased = lease(
+        record(0, batch(custom("A"), custom("B"), custom("A")), message_count=3),
+        record(1, b"{}"),
+        record(2, batch(custom("A"), foo=1)),
+    )
+    tally, rows = written(tmp_path, leased, routes)
+
+    assert {"own": [(0, 0), (0, 2), (2, 0)], "common": [(0, 1)]} == rows
+    assert {"A": 3, "B": 1} == {key.event_name: n for key, n in tally.counts.items()}
+    assert 1 == tally.dropped
+    assert 1 == tally.rescued_row_count
+
+
+def test_an_empty_lease_writes_nothing(tmp_path: Path) -> None:
+    """
+    A lease whose records are all gone gives no file.
+    """
+    assert (Tally(), {}) == written(tmp_path, lease())
+
+
+@pytest.mark.parametrize("count", [499, 500, 501, 1_001])
+def test_chunks_lose_no_row(tmp_path: Path, count: int) -> None:
+    """
+    The rows are the same wherever chunks end.
+    """
+    leased = lease(*(record(offset, b"{}") for offset in range(count)))
+    _, rows = written(tmp_path, leased)
+
+    assert {"common": [(offset, 0) for offset in range(count)]} == rows
+
+
+def test_large_records_make_small_chunks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A chunk ends when its bytes are many, however few its records.
+    """
+    sizes: list[int] = []
+    arrange = _chunks.arrange
+
+    def seen(batches: Sequence[Any], load_id: LoadId) -> Iterable[Any]:
+        sizes.append(len(batches))
+        return arrange(batches, load_id)
+
+    monkeypatch.setattr(_chunks, "arrange", seen)
+    large = b" " * (_chunks._CHUNK_BYTES // 2) + b"{}"
+    leased = lease(*(record(offset, large) for offset in range(5)))
+    written(tmp_path, leased)
+
+    assert [2, 2, 1] == sizes
+
+
+def breaking(error: type[BaseException]) -> Any:
+    """
+    Make an arranger that breaks on the record at offset 1.
+    """
+    arrange = _chunks.arrange
+
+    def broken(batches: Sequence[Any], load_id: LoadId) -> Iterable[Any]:
+        yield from arrange(batches[:1], load_id)
+        if any(each.offset == 1 for each in batches):
+            raise error
+        yield from arrange(batches[1:], load_id)
+
+    return broken
+
+
+def test_a_payload_that_cannot_be_arranged_dies_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A payload that breaks the arranging is dead; its neighbours have one row each.
+    """
+    monkeypatch.setattr(_chunks, "arrange", breaking(RecursionError))
+    leased = lease(
+        *(record(offset, batch(custom("A"))) for offset in range(3)), damaged(3)
+    )
+    tally, rows = written(tmp_path, leased)
+
+    assert {"common": [(0, 0), (2, 0)]} == rows
+    assert [
+        (1, "it can't be arranged in rows: RecursionError"),
+        (3, "bytes changed"),
+    ] == [(each.offset, each.reason) for each in tally.dead]
+    assert {A: 2} == tally.counts
+
+
+def test_lack_of_memory_kills_no_payload(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    When memory is short the step fails, and no payload is blamed.
+    """
+    monkeypatch.setattr(_chunks, "arrange", breaking(MemoryError))
+    leased = lease(*(record(offset, batch(custom("A"))) for offset in range(3)))
+
+    with pytest.raises(MemoryError):
+        written(tmp_path, leased)
+
+
+def test_a_batch_with_too_many_rows_at_once_is_written_in_pieces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A batch whose own fields are large has all its events written, in their places.
+    """
+    monkeypatch.setattr(_chunks, "_CHUNK_ROW_BYTES", 2_000)
+    sizes: list[int] = []
+    arrange = _chunks.arrange
+
+    def seen(batches: Sequence[Any], load_id: LoadId) -> Iterable[Any]:
+        sizes.extend(len(batch.tables) for batch in batches)
+        return arrange(batches, load_id)
+
+    monkeypatch.setattr(_chunks, "arrange", seen)
+    events = b",".join([b'{"event_type":"first_run","data":{}}'] * 10)
+    large = b'{"sdk_version":"' + b"x" * 100 + b'","events":[' + events + b"]}"
+    small = b'{"events":null}'
+    leased = lease(record(0, small), record(1, large, 10), record(2, small))
+    tally, rows = written(tmp_path, leased)
+
+    expected = [(0, 0), *((1, place) for place in range(10)), (2, 0)]
+    assert {"common": expected} == {name: sorted(each) for name, each in rows.items()}
+    assert 12 == sum(tally.counts.values())
+    assert max(sizes) < 10
+    assert 12 == sum(sizes)
