@@ -1,0 +1,266 @@
+"""
+What belongs to one process that has a spool open: connection, locks, lease.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from databricks_forwarder.batchers._group_commit import GroupCommit
+from databricks_forwarder.batchers._holder_lock import HolderLock
+from databricks_forwarder.batchers._rules import say_full
+from databricks_forwarder.batchers._sqlite_file import connect, crossing
+from databricks_forwarder.batchers._sqlite_loads import next_open_load
+from databricks_forwarder.batchers._sqlite_records import Entry, insert
+from databricks_forwarder.errors import (
+    BatcherClosedError,
+    BatcherFullError,
+    LeaseLostError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from databricks_forwarder.batchers._sqlite_loads import KeptLoad
+    from databricks_forwarder.errors import BatcherError
+    from databricks_forwarder.model import LoadId, OffsetRange
+
+__all__ = ["Session", "SqliteHold"]
+
+
+class SqliteHold:
+    """
+    A process's session, and the group commit that appends through it.
+    """
+
+    def __init__(self, path: Path, max_spool_bytes: int | None) -> None:
+        self._max_spool_bytes = max_spool_bytes
+        self.session = Session(path)
+        self.appends = GroupCommit[Entry, "OffsetRange | None"](self._store)
+
+    def _store(
+        self,
+        entries: Sequence[Entry],
+        tell: Callable[[Sequence[OffsetRange | BatcherError | None]], None],
+    ) -> None:
+        with self.session.write("storing payloads") as database:
+            outcomes: list[OffsetRange | BatcherError | None] = []
+            first, stored_bytes = database.execute(
+                "SELECT next_offset, stored_bytes FROM spool"
+            ).fetchone()
+            received = 0
+            for entry in entries:
+                refusal = self._refusal(entry, stored_bytes)
+                if refusal is not None:
+                    outcomes.append(refusal)
+                    continue
+                outcomes.append(insert(database, entry, first))
+                first += len(entry.rows)
+                stored_bytes += entry.size_bytes
+                received += entry.message_count
+            database.execute(
+                "UPDATE spool SET next_offset = ?, stored_bytes = ?,"
+                " received = received + ?",
+                (first, stored_bytes, received),
+            )
+            self.session.do_after_commit(lambda: tell(outcomes))
+
+    def _refusal(self, entry: Entry, stored_bytes: int) -> BatcherFullError | None:
+        most = self._max_spool_bytes
+        if most is None or not entry.rows or stored_bytes + entry.size_bytes <= most:
+            return None
+        return BatcherFullError(say_full(stored_bytes, entry.size_bytes, most))
+
+
+class Session:
+    """
+    One process's hold on a spool file; a forked child makes its own.
+
+    While it has a lease it has the lock file as well, so that others can tell
+    whether it lives. The lock is given back under the same turn that settles
+    the lease: later, another thread might have the next lease already.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._process_id = os.getpid()
+        self._turn = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._is_closed = False
+        self._after_commit = _nothing
+        self._holder = secrets.token_hex(8)
+        self._guard = HolderLock(path.with_name(f"{path.name}.lock"))
+
+    @contextmanager
+    def write(self, doing: str) -> Iterator[sqlite3.Connection]:
+        """
+        Run one transaction that writes: all of it is on disk, or none.
+
+        Args:
+            doing: What is being done, for the error that says it failed.
+        """
+        with self._transaction("BEGIN IMMEDIATE", doing) as database:
+            yield database
+
+    @contextmanager
+    def read(self, doing: str) -> Iterator[sqlite3.Connection]:
+        """
+        Run one transaction that reads: all of it sees the same moment.
+        """
+        with self._transaction("BEGIN", doing) as database:
+            yield database
+
+    def may_have(self, load: KeptLoad, at_micros: int) -> bool:
+        """
+        Tell whether the open *load* is free, ours, expired, or of a dead holder.
+        """
+        is_free = (
+            load.holder in {None, self._holder}
+            or load.expires_at <= at_micros
+            or (bool(load.is_guarded) and self._guard.take())
+        )
+        if not is_free:
+            # What is left of a load that this session lost is in the way.
+            self._guard.release()
+        return is_free
+
+    def hand_out(
+        self, database: sqlite3.Connection, load: KeptLoad, expires_at: int
+    ) -> None:
+        """
+        Make this session the holder of *load*.
+
+        The lock may still be with a holder whose time is over: then expiry
+        alone decides about this one.
+        """
+        database.execute(
+            "UPDATE loads SET attempt = attempt + 1, holder = ?, is_guarded = ?,"
+            " expires_at = ? WHERE load_id = ?",
+            (self._holder, self._guard.take(), expires_at, load.load_id),
+        )
+
+    def held(self, database: sqlite3.Connection, load_id: LoadId) -> KeptLoad:
+        """
+        Give the load if this session has it out.
+
+        Raises:
+            LeaseLostError: It has not.
+        """
+        load = next_open_load(database)
+        is_ours = load is not None and load.holder == self._holder
+        if not is_ours:
+            self._guard.release()
+        if load is None or not is_ours or load.load_id != load_id:
+            raise LeaseLostError(load_id)
+        return load
+
+    def release_after_commit(self) -> None:
+        """
+        Give the lock back once the transaction that runs is committed.
+        """
+        self.do_after_commit(self._guard.release)
+
+    def do_after_commit(self, action: Callable[[], None]) -> None:
+        """
+        Do *action* once the transaction that runs is committed.
+
+        It is done also when an exception comes right after the commit, and
+        then possibly twice.
+        """
+        self._after_commit = action
+
+    def let_go(self) -> None:
+        """
+        Let the next holder have what this one has out.
+        """
+        with self.write("letting go of the lease") as database:
+            database.execute(
+                "UPDATE loads SET holder = NULL WHERE holder = ?", (self._holder,)
+            )
+
+    def close(self) -> None:
+        """
+        Close the connection for good, once no transaction runs.
+        """
+        with self._turn:
+            self._is_closed = True
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+            self._guard.release()
+
+    def close_forgotten(self) -> None:
+        """
+        Close what nobody closed; a forked child leaves its parent's alone.
+        """
+        if os.getpid() == self._process_id:
+            self.close()
+        else:
+            self.leave_behind()
+
+    def leave_behind(self) -> None:
+        """
+        In a forked child, let go of what is the parent's without touching it.
+
+        SQLite forbids a child to use a connection from before the fork, even
+        to close it, and another thread may have been inside it. So the
+        connection gets a reference that nobody ever drops.
+        """
+        self._guard.forget()
+        if self._connection is not None:
+            _keep_for_ever(self._connection)
+
+    @contextmanager
+    def _transaction(self, begin: str, doing: str) -> Iterator[sqlite3.Connection]:
+        with self._turn, crossing(doing, self._path):
+            database = self._connected(doing)
+            self._after_commit = _nothing
+            is_committing = False
+            try:
+                # One may be open still whose end was itself broken off.
+                database.rollback()
+                database.execute(begin)
+                yield database
+                is_committing = True
+                database.execute("COMMIT")
+                self._after_commit()
+            except BaseException as error:
+                if is_committing and _is_committed(database, error):
+                    self._after_commit()
+                database.rollback()
+                raise
+
+    def _connected(self, doing: str) -> sqlite3.Connection:
+        if self._is_closed:
+            msg = f"{doing} in {self._path} failed: it is closed; nothing was stored"
+            raise BatcherClosedError(msg)
+        if self._connection is None:
+            self._connection = connect(self._path)
+        return self._connection
+
+
+def _is_committed(database: sqlite3.Connection, error: BaseException) -> bool:
+    """
+    Tell whether it is certain that a COMMIT went through before *error* came.
+    """
+    # SQLite says with errors of its own, or for lack of memory, that it may
+    # have rolled back by itself; no other error comes from it.
+    is_refusal = isinstance(error, (sqlite3.Error, MemoryError))
+    return not is_refusal and not database.in_transaction
+
+
+def _nothing() -> None:
+    pass
+
+
+def _keep_for_ever(connection: sqlite3.Connection) -> None:
+    # Only a forked child pays for this import.
+    import ctypes  # noqa: PLC0415
+
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))

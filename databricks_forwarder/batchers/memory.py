@@ -1,0 +1,305 @@
+"""
+The upload queue in memory: all of the contract, surviving nothing.
+
+For tests, for programs that can afford to lose what waits, and as the plain
+reading of what the durable batchers do.
+"""
+
+from __future__ import annotations
+
+import zlib
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import attrs
+
+from databricks_forwarder.batchers._memory_storage import (
+    KeptLoad,
+    LoadRecords,
+    MemoryStorage,
+)
+from databricks_forwarder.batchers._rules import (
+    check_options,
+    checked_checkpoint,
+    is_due,
+    name_load,
+    say_full,
+    take,
+)
+from databricks_forwarder.errors import (
+    BatcherClosedError,
+    BatcherFullError,
+    LeaseLostError,
+)
+from databricks_forwarder.model import (
+    BatcherStatus,
+    Lease,
+    Offset,
+    OffsetRange,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from databricks_forwarder.model import DeadLetter, LoadId, LoadReport, Payload
+    from databricks_forwarder.settings import UploadPolicy
+
+__all__ = ["MemoryBatcher", "MemoryStorage"]
+
+
+class MemoryBatcher:
+    """
+    The upload queue in memory; it survives nothing.
+
+    Args:
+        lease_seconds: How long a load stays with its holder without a note.
+        max_spool_bytes: Most payload bytes kept, dead and parked ones
+            included; None for as many as memory holds.
+        storage: What to work on; batchers that share one see the same queue,
+            as processes see one file. None for a queue of its own.
+    """
+
+    def __init__(
+        self,
+        *,
+        lease_seconds: float = 900.0,
+        max_spool_bytes: int | None = None,
+        storage: MemoryStorage | None = None,
+    ) -> None:
+        check_options(lease_seconds, max_spool_bytes)
+        self._lease_time = timedelta(seconds=lease_seconds)
+        self._max_spool_bytes = max_spool_bytes
+        self._storage = MemoryStorage() if storage is None else storage
+        self._is_closed = False
+
+    @property
+    def id(self) -> str:
+        """
+        Name of the storage.
+        """
+        return self._storage.id
+
+    def append(
+        self,
+        payloads: Sequence[Payload],
+        /,
+        *,
+        at: datetime,
+        checkpoint: Mapping[str, str] | None = None,
+    ) -> OffsetRange | None:
+        """
+        Keep *payloads* until this process ends.
+
+        Raises:
+            ConfigurationError: The checkpoint is not text to text; nothing of
+                this call was stored.
+        """
+        places = checked_checkpoint(checkpoint)
+        with self._entered() as storage:
+            self._require_room(sum(len(payload.document) for payload in payloads))
+            first = storage.next_offset
+            for payload in payloads:
+                crc = zlib.crc32(payload.document)
+                storage.add(payload.document, payload.message_count, at, crc)
+            storage.count(received=sum(payload.message_count for payload in payloads))
+            storage.checkpoint.update(places)
+            if not payloads:
+                return None
+            return OffsetRange(Offset(first), Offset(storage.next_offset - 1))
+
+    def lease(
+        self, policy: UploadPolicy, /, *, at: datetime, seal: bool = False
+    ) -> Lease | None:
+        """
+        Hand out the load that is out, else an open one, else a new one.
+        """
+        with self._entered() as storage:
+            load = storage.next_open()
+            if load is None:
+                load = self._new_load(policy, at, seal=seal)
+            elif load.holder not in {None, self} and at < load.expires_at:
+                return None
+            if load is None:
+                return None
+            load.attempt += 1
+            load.holder = self
+            load.expires_at = at + self._lease_time
+            return self._handed_out(load)
+
+    def note(self, load_id: LoadId, key: str, text: str, /, *, at: datetime) -> None:
+        """
+        Keep *text* with the load.
+        """
+        with self._entered():
+            load = self._held(load_id)
+            load.notes[key] = text
+            load.expires_at = at + self._lease_time
+
+    def commit(self, load_id: LoadId, report: LoadReport, /, *, at: datetime) -> None:  # noqa: ARG002 (when is told by the report)
+        """
+        Let go of the load's records; the reports are all kept.
+        """
+        with self._entered() as storage:
+            if load_id in storage.committed:
+                return
+            load = self._held(load_id)
+            storage.bury(load, {letter.offset: letter.reason for letter in report.dead})
+            storage.tell(load, report.account)
+            for kept in storage.of(load):
+                del storage.records[kept.record.offset]
+            del storage.loads[load_id]
+            storage.committed[load_id] = report
+
+    def park(self, load_id: LoadId, report: LoadReport, /, *, at: datetime) -> None:  # noqa: ARG002 (when is told by the report)
+        """
+        Set the load aside with everything it has.
+        """
+        with self._entered() as storage:
+            load = self._held(load_id)
+            storage.tell(load, report.account)
+            load.report = report
+            load.holder = None
+
+    def carry_on(self, load_id: LoadId, /) -> None:
+        """
+        Open a parked load again.
+        """
+        with self._entered() as storage:
+            load = storage.loads.get(load_id)
+            if load is None or load.report is None:
+                raise KeyError(load_id)
+            load.report = None
+            load.attempt = 0
+
+    def parked(self) -> Sequence[LoadReport]:
+        """
+        The reports of the parked loads, in the order of their offsets.
+        """
+        with self._entered() as storage:
+            return tuple(report for _, report in storage.parked_loads())
+
+    def loads(self, limit: int = 100, /) -> Sequence[LoadReport]:
+        """
+        The reports of the latest committed loads, newest first.
+        """
+        with self._entered() as storage:
+            return tuple(reversed(storage.committed.values()))[:limit]
+
+    def dead_letters(self) -> Iterable[DeadLetter]:
+        """
+        The dead letters as they are now, with their payloads, by offset.
+        """
+        with self._entered() as storage:
+            return tuple(storage.dead[offset][1] for offset in sorted(storage.dead))
+
+    def replay(self, offsets: Collection[Offset], /) -> int:
+        """
+        Put dead payloads back in the queue, in the order of their offsets.
+        """
+        with self._entered() as storage:
+            found = sorted(set(offsets) & storage.dead.keys())
+            for offset in found:
+                kept, _ = storage.dead.pop(offset)
+                old = kept.record
+                storage.add(old.payload, old.message_count, old.received_at, kept.crc)
+                storage.count(dead=-old.message_count)
+            return len(found)
+
+    def checkpoint(self) -> Mapping[str, str]:
+        """
+        The host's stored positions, by name.
+        """
+        with self._entered() as storage:
+            return dict(storage.checkpoint)
+
+    def status(self) -> BatcherStatus:
+        """
+        How the storage stands now.
+        """
+        with self._entered() as storage:
+            waiting = storage.waiting()
+            return BatcherStatus(
+                account=attrs.evolve(storage.totals, pending=storage.pending()),
+                waiting=sum(record.message_count for record in waiting),
+                oldest_received_at=min(
+                    (record.received_at for record in waiting), default=None
+                ),
+                open_load_ids=tuple(
+                    load.load_id
+                    for load in storage.loads_by_offset()
+                    if load.report is None
+                ),
+                parked_load_ids=tuple(
+                    load.load_id for load, _ in storage.parked_loads()
+                ),
+                stored_bytes=storage.stored_bytes(),
+            )
+
+    def close(self) -> None:
+        """
+        Let go of the load that is out; the storage stays.
+        """
+        with self._storage.lock:
+            self._is_closed = True
+            for load in self._storage.loads.values():
+                if load.holder is self:
+                    load.holder = None
+
+    @contextmanager
+    def _entered(self) -> Iterator[MemoryStorage]:
+        with self._storage.lock:
+            if self._is_closed:
+                msg = (
+                    f"memory batcher {self.id} is closed; nothing was stored or changed"
+                )
+                raise BatcherClosedError(msg)
+            yield self._storage
+
+    def _require_room(self, size_bytes: int) -> None:
+        if self._max_spool_bytes is None or not size_bytes:
+            return
+        stored = self._storage.stored_bytes()
+        if stored + size_bytes > self._max_spool_bytes:
+            raise BatcherFullError(say_full(stored, size_bytes, self._max_spool_bytes))
+
+    def _new_load(
+        self, policy: UploadPolicy, at: datetime, *, seal: bool
+    ) -> KeptLoad | None:
+        waiting = self._storage.waiting()
+        if not waiting:
+            return None
+        oldest_at = min(record.received_at for record in waiting)
+        messages = sum(record.message_count for record in waiting)
+        if not seal and not is_due(
+            policy, oldest_at=oldest_at, messages=messages, at=at
+        ):
+            return None
+        first = waiting[0].offset
+        rows = ((record.offset, record.message_count) for record in waiting)
+        last, messages = take(rows, policy.max_messages)
+        load = KeptLoad(
+            load_id=name_load(self.id, first, last),
+            offsets=OffsetRange(first, Offset(last)),
+            message_count=messages,
+        )
+        self._storage.loads[load.load_id] = load
+        self._storage.next_waiting = last + 1
+        return load
+
+    def _handed_out(self, load: KeptLoad) -> Lease:
+        return Lease(
+            load_id=load.load_id,
+            offsets=load.offsets,
+            message_count=load.message_count,
+            attempt=load.attempt,
+            notes=dict(load.notes),
+            records=LoadRecords(self._storage, load.offsets),
+        )
+
+    def _held(self, load_id: LoadId) -> KeptLoad:
+        load = self._storage.loads.get(load_id)
+        if load is None or load.holder is not self:
+            raise LeaseLostError(load_id)
+        return load

@@ -1,0 +1,341 @@
+"""
+The upload queue in one SQLite file: it survives process and power.
+
+Layout, format 1 (``PRAGMA user_version``; ``application_id`` says ``mpdf``),
+journal mode WAL, moments in microseconds since 1970 UTC:
+
+``spool``
+    One row: the id, the next offset, the first offset never in a load, the
+    totals of messages received, loaded, dead and dropped, the payload bytes.
+``records``
+    What waits or is in a load that is not committed, by offset, with the
+    CRC-32 of its payload. The index ``records_sizes`` answers how many
+    messages wait without touching payloads.
+``loads``
+    Loads that are not committed: offsets, attempts, holder (a random name of
+    a session), whether the holder has the lock file, expiry, and what of the
+    load the totals count already. With a report it is parked, else open.
+``notes``
+    Texts of such loads, by key.
+``committed``
+    The reports of committed loads, the latest 10 000.
+``dead_letters``
+    Dead records with bytes, CRC-32, reason and load.
+``checkpoints``
+    The host's positions, by name.
+
+Beside it are SQLite's ``-wal`` and ``-shm``, and ``.lock``: the holder of a
+load has an advisory lock on it as long as its process lives.
+
+Invariants, true whenever no transaction runs:
+
+1. Offsets in ``records`` and ``dead_letters`` are below ``next_offset``, which
+   only grows; no offset is in both.
+2. All records from ``next_waiting`` on wait; each record below it belongs to
+   the one load whose offsets contain it. Loads do not overlap.
+3. At most one load has a holder.
+4. A load's offsets, id and messages never change; its records stay until it
+   is committed.
+5. received = loaded + dead + dropped + messages in ``records``, less what
+   the totals count of open and parked loads already.
+6. A payload's bytes and its CRC-32 move together and are never rewritten.
+
+What a crash leaves, of the process or of the power:
+
+- in `append`: all of the group that shared the transaction, or nothing. A
+  host that got no receipt hands the payloads in again; should the crash have
+  come between the commit and the receipt, they are there twice, and the
+  host's checkpoint, stored with them, tells.
+- in `lease`: no load, or a load that nobody works on. It is handed out again,
+  under the same id with the same records.
+- in `note`: the note as it was before, or as it is after.
+- while a load is out: its lock is given back by the system, so the next holder
+  need not wait for expiry.
+- in `commit` and `park`: the load is open still, and all steps before it are
+  repeatable, or it is settled.
+- in `replay`: each payload is dead, or waits again; never both, never neither.
+- while the file is made: a file that ends in ``.new`` and can be removed.
+
+A page of the file that the disk has spoilt is found by SQLite and raises
+`BatcherError`; a payload that changed inside a whole page is found by its
+CRC-32 and becomes a `DamagedRecord`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from databricks_forwarder.batchers import _sqlite_loads as loads
+from databricks_forwarder.batchers._rules import check_options
+from databricks_forwarder.batchers._sqlite_file import create
+from databricks_forwarder.batchers._sqlite_records import (
+    DeadLetters,
+    LoadRecords,
+    entry_of,
+    replay,
+    to_micros,
+)
+from databricks_forwarder.batchers._sqlite_session import Session, SqliteHold
+from databricks_forwarder.errors import BatcherError
+from databricks_forwarder.model import Lease
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from databricks_forwarder.model import (
+        BatcherStatus,
+        DeadLetter,
+        LoadId,
+        LoadReport,
+        Offset,
+        OffsetRange,
+        Payload,
+    )
+    from databricks_forwarder.settings import UploadPolicy
+
+__all__ = ["SqliteBatcher"]
+
+_log = logging.getLogger(__name__)
+
+
+class SqliteBatcher:
+    """
+    The upload queue in one file; what `append` returned for survives power.
+
+    Many threads may use it, and many processes one file. A forked child opens
+    the file anew by itself. Each append costs one ``fsync``, shared by the
+    threads that append at the same time.
+
+    Args:
+        path: The file, on a local disk; made if it does not exist. Files that
+            begin with its name belong to it.
+        lease_seconds: How long a load stays with a holder that lives and does
+            not note anything. A holder whose process is gone, or that was
+            closed, loses it at once.
+        max_spool_bytes: Most payload bytes kept, dead and parked ones
+            included; None for as many as the disk holds. The file is somewhat
+            larger and does not shrink, but uses its room again.
+
+    Raises:
+        ConfigurationError: The file is no spool, or one of a newer format, or
+            its folder does not exist, or an option is not above zero.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        lease_seconds: float = 900.0,
+        max_spool_bytes: int | None = None,
+    ) -> None:
+        check_options(lease_seconds, max_spool_bytes)
+        # All names of one file lead to one lock file.
+        self._path = Path(path).resolve()
+        self._lease_micros = round(lease_seconds * 1_000_000)
+        self._max_spool_bytes = max_spool_bytes
+        self._is_closed = False
+        self._holds: dict[int, SqliteHold] = {}
+        create(self._path)
+        with self._session.read("opening the spool") as database:
+            (self._id,) = database.execute("SELECT id FROM spool").fetchone()
+
+    @property
+    def id(self) -> str:
+        """
+        Name of the file's queue, given when it was made.
+        """
+        return str(self._id)
+
+    def append(
+        self,
+        payloads: Sequence[Payload],
+        /,
+        *,
+        at: datetime,
+        checkpoint: Mapping[str, str] | None = None,
+    ) -> OffsetRange | None:
+        """
+        Keep *payloads* on disk; threads that wait here share a transaction.
+
+        When the thread that stores for several is interrupted, the others may
+        not learn whether they were stored; the error says so.
+
+        Raises:
+            ConfigurationError: The checkpoint is not text to text; nothing of
+                this call was stored.
+        """
+        return self._hold.appends.submit(entry_of(payloads, at, checkpoint))
+
+    def lease(
+        self, policy: UploadPolicy, /, *, at: datetime, seal: bool = False
+    ) -> Lease | None:
+        """
+        Hand out the load that is out, else an open one, else a new one.
+
+        Its records are read from the file as they are asked for.
+        """
+        session = self._session
+        with session.write("leasing a load") as database:
+            load = loads.next_open_load(database)
+            if load is None:
+                load = loads.new_load(database, policy, at, seal=seal)
+            elif not session.may_have(load, to_micros(at)):
+                return None
+            if load is None:
+                return None
+            session.hand_out(database, load, to_micros(at) + self._lease_micros)
+            notes = loads.notes_of(database, load.load_id)
+        return Lease(
+            load_id=load.load_id,
+            offsets=load.offsets,
+            message_count=load.message_count,
+            attempt=load.attempt + 1,
+            notes=notes,
+            records=LoadRecords(self._path, load.offsets),
+        )
+
+    def note(self, load_id: LoadId, key: str, text: str, /, *, at: datetime) -> None:
+        """
+        Keep *text* on disk with the load.
+        """
+        session = self._session
+        with session.write(f"noting {key} of load {load_id}") as database:
+            load = session.held(database, load_id)
+            database.execute(
+                "INSERT OR REPLACE INTO notes (load_id, key, text) VALUES (?, ?, ?)",
+                (load.load_id, key, text),
+            )
+            database.execute(
+                "UPDATE loads SET expires_at = ? WHERE load_id = ?",
+                (to_micros(at) + self._lease_micros, load.load_id),
+            )
+
+    def commit(self, load_id: LoadId, report: LoadReport, /, *, at: datetime) -> None:  # noqa: ARG002 (when is told by the report)
+        """
+        Let go of the load's records; the latest 10 000 reports are kept.
+
+        A load whose report is no longer kept counts as lost.
+        """
+        session = self._session
+        with session.write(f"committing load {load_id}") as database:
+            if not loads.is_committed(database, load_id):
+                loads.commit(database, session.held(database, load_id), report)
+                session.release_after_commit()
+
+    def park(self, load_id: LoadId, report: LoadReport, /, *, at: datetime) -> None:  # noqa: ARG002 (when is told by the report)
+        """
+        Set the load aside with everything it has.
+        """
+        session = self._session
+        with session.write(f"parking load {load_id}") as database:
+            loads.park(database, session.held(database, load_id), report)
+            session.release_after_commit()
+
+    def carry_on(self, load_id: LoadId, /) -> None:
+        """
+        Open a parked load again.
+        """
+        with self._session.write(f"carrying on load {load_id}") as database:
+            opened = database.execute(
+                "UPDATE loads SET report = NULL, attempt = 0"
+                " WHERE load_id = ? AND report IS NOT NULL",
+                (load_id,),
+            )
+            if not opened.rowcount:
+                raise KeyError(load_id)
+
+    def parked(self) -> Sequence[LoadReport]:
+        """
+        The reports of the parked loads, in the order of their offsets.
+        """
+        with self._session.read("reading the parked loads") as database:
+            return loads.read_reports(
+                database.execute(
+                    "SELECT report FROM loads WHERE report IS NOT NULL ORDER BY first"
+                )
+            )
+
+    def loads(self, limit: int = 100, /) -> Sequence[LoadReport]:
+        """
+        The reports of the latest committed loads, newest first.
+        """
+        with self._session.read("reading the committed loads") as database:
+            return loads.read_reports(
+                database.execute(
+                    "SELECT report FROM committed ORDER BY number DESC LIMIT ?",
+                    (limit,),
+                )
+            )
+
+    def dead_letters(self) -> Iterable[DeadLetter]:
+        """
+        The dead letters, read from the file anew by each iteration.
+        """
+        return DeadLetters(self._path)
+
+    def replay(self, offsets: Collection[Offset], /) -> int:
+        """
+        Put dead payloads back in the queue, in the order of their offsets.
+        """
+        with self._session.write("replaying dead letters") as database:
+            return sum(replay(database, offset) for offset in sorted(set(offsets)))
+
+    def checkpoint(self) -> Mapping[str, str]:
+        """
+        The host's stored positions, by name.
+        """
+        with self._session.read("reading the checkpoint") as database:
+            return dict(database.execute("SELECT name, place FROM checkpoints"))
+
+    def status(self) -> BatcherStatus:
+        """
+        How the file stands at one moment.
+        """
+        with self._session.read("reading the status") as database:
+            return loads.read_status(database)
+
+    def close(self) -> None:
+        """
+        Let go of the load that is out, and of the file.
+
+        What can't be let go of in the file is logged: the next holder finds
+        this one gone all the same.
+        """
+        if self._is_closed:
+            return
+        session = self._session
+        try:
+            session.let_go()
+        except BatcherError as error:
+            _log.warning("closing goes on: %s", error)
+        self._is_closed = True
+        session.close()
+
+    @property
+    def _session(self) -> Session:
+        return self._hold.session
+
+    @property
+    def _hold(self) -> SqliteHold:
+        return self._holds.get(os.getpid()) or self._new_hold()
+
+    def _new_hold(self) -> SqliteHold:
+        """
+        Open the file for this process, and leave a parent's hold behind.
+        """
+        process_id = os.getpid()
+        fresh = SqliteHold(self._path, self._max_spool_bytes)
+        if self._is_closed:
+            fresh.session.close()
+        # Several threads of a child may come here at once: the first one's
+        # stays, nothing of the others was opened.
+        hold = self._holds.setdefault(process_id, fresh)
+        weakref.finalize(self, hold.session.close_forgotten)
+        for other_id in self._holds.keys() - {process_id}:
+            self._holds.pop(other_id).session.leave_behind()
+        return hold
