@@ -1,0 +1,292 @@
+"""
+Counts and names in one SQLite file, shared by the processes of one machine.
+
+Layout, format 1 (``application_id`` says whose file it is, ``user_version``
+its format; the file is in WAL mode)::
+
+    buckets(kind, day, messages)    messages of a kind on a day
+    counted_loads(load_id)          loads that are in the buckets
+    names(owner, name)              names given, for ever
+
+A kind is the JSON list ``[event type, custom event type, event name]`` in
+ASCII, a day is ``YYYY-MM-DD`` in UTC.
+
+Invariants:
+
+* a load is in ``counted_loads`` exactly if its messages are in ``buckets``,
+  but for days that were forgotten;
+* ``owner`` and ``name`` are both unique, and no row of ``names`` ever changes;
+* no day in ``buckets`` lies more than 400 days before the latest load's.
+
+Each call is one transaction, durable when it returns (``synchronous=FULL``). A
+crash before its end leaves nothing of it: the walk counts the load again.
+
+Each call opens its own connection and closes it: there are a few calls a load,
+and so threads, forked children and forgotten objects share nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing, contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from databricks_forwarder.counts._giving import newly_given
+from databricks_forwarder.errors import (
+    ConfigurationError,
+    ForwarderError,
+    SetupError,
+    TransientError,
+)
+from databricks_forwarder.model import TableName
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from databricks_forwarder.model import EventKind, LoadId
+
+__all__ = ["SqliteEventCounts"]
+
+_KEPT = timedelta(days=400)
+_BUSY_SECONDS = 30.0
+
+_APPLICATION_ID = 0x6D706663
+_FORMAT = 1
+
+# Each can be done twice: two processes may make the file at once.
+_LAYOUT = (
+    """
+    CREATE TABLE IF NOT EXISTS buckets (
+        kind TEXT NOT NULL,
+        day TEXT NOT NULL,
+        messages INTEGER NOT NULL,
+        PRIMARY KEY (kind, day)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX IF NOT EXISTS buckets_by_day ON buckets (day)",
+    """
+    CREATE TABLE IF NOT EXISTS counted_loads (
+        load_id TEXT PRIMARY KEY
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS names (
+        owner TEXT PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE
+    ) WITHOUT ROWID
+    """,
+    f"PRAGMA application_id = {_APPLICATION_ID}",
+    f"PRAGMA user_version = {_FORMAT}",
+)
+
+
+class SqliteEventCounts:
+    """
+    Event counts that survive the loss of process and power.
+
+    Days that lie more than 400 days before the day of a load are forgotten
+    when it is added. A call waits up to 30 seconds for another process.
+
+    Args:
+        path: The file; made if it is absent, its folder is not.
+
+    Raises:
+        ConfigurationError: The file is not one of event counts, or of a newer
+            format; it was not touched.
+        SetupError: The file can't be made or opened.
+        TransientError: Another process holds the file.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        # Absolute, so that it stays the same when the process changes folder.
+        self.path = Path(path).absolute()
+        with self._connection("open", mode="rwc") as connection:
+            if self._is_new(connection):
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("BEGIN IMMEDIATE")
+                for statement in _LAYOUT:
+                    connection.execute(statement)
+                connection.execute("COMMIT")
+
+    def __repr__(self) -> str:
+        return f"SqliteEventCounts({str(self.path)!r})"
+
+    def totals(
+        self, kinds: Collection[EventKind], /, *, since: date
+    ) -> Mapping[EventKind, int]:
+        """
+        Sum the days of each kind from *since* on (C2).
+        """
+        kinds_by_text = {_kind_text(kind): kind for kind in kinds}
+        with self._transaction("read totals from", "DEFERRED") as connection:
+            _want(connection, kinds_by_text)
+            rows = connection.execute(
+                "SELECT kind, sum(messages) FROM wanted CROSS JOIN buckets"
+                " ON kind = text WHERE day >= ? GROUP BY kind",
+                (since.isoformat(),),
+            )
+            return {kinds_by_text[text]: total for text, total in rows}
+
+    def add(
+        self, load_id: LoadId, counts: Mapping[EventKind, int], /, *, on: date
+    ) -> None:
+        """
+        Count a load's messages, once a load id (C1).
+        """
+        day = on.isoformat()
+        rows = [(_kind_text(kind), day, messages) for kind, messages in counts.items()]
+        with self._transaction(f"count load {load_id} in", "IMMEDIATE") as connection:
+            counted = connection.execute(
+                "INSERT OR IGNORE INTO counted_loads VALUES (?)", (load_id,)
+            )
+            if counted.rowcount:
+                connection.executemany(
+                    "INSERT INTO buckets VALUES (?, ?, ?) ON CONFLICT (kind, day)"
+                    " DO UPDATE SET messages = messages + excluded.messages",
+                    rows,
+                )
+                connection.execute(
+                    "DELETE FROM buckets WHERE day < ?", ((on - _KEPT).isoformat(),)
+                )
+
+    def given(self, owners: Collection[str], /) -> Mapping[str, TableName]:
+        """
+        Tell the names already given to *owners*.
+        """
+        with self._transaction("read names from", "DEFERRED") as connection:
+            return _given(connection, owners)
+
+    def give(
+        self, wishes: Mapping[str, Sequence[TableName]], /
+    ) -> Mapping[str, TableName]:
+        """
+        Give each owner a name of its own (C3).
+        """
+        with self._transaction("give names in", "IMMEDIATE") as connection:
+            given, new = _chosen(connection, wishes)
+            connection.executemany("INSERT INTO names VALUES (?, ?)", new.items())
+            return {**given, **new}
+
+    def propose(
+        self, wishes: Mapping[str, Sequence[TableName]], /
+    ) -> Mapping[str, TableName]:
+        """
+        Answer as `give` would now.
+        """
+        with self._transaction("propose names from", "DEFERRED") as connection:
+            given, new = _chosen(connection, wishes)
+            return {**given, **new}
+
+    def close(self) -> None:
+        """
+        Do nothing: no connection outlives the call it was opened for.
+        """
+
+    def _is_new(self, connection: sqlite3.Connection) -> bool:
+        # One statement: another process may be making the file meanwhile.
+        ((application_id, version, table_count),) = connection.execute(
+            "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master)"
+            " FROM pragma_application_id, pragma_user_version"
+        )
+        if (application_id, version, table_count) == (0, 0, 0):
+            return True
+        if application_id != _APPLICATION_ID:
+            msg = f"{self.path} is not a file of event counts; choose another path"
+            raise ConfigurationError(msg)
+        if version > _FORMAT:
+            msg = (
+                f"{self.path} has format {version}, this version of "
+                f"databricks-forwarder reads up to {_FORMAT}; install a newer one"
+            )
+            raise ConfigurationError(msg)
+        return False
+
+    @contextmanager
+    def _transaction(
+        self, doing: str, begin: Literal["DEFERRED", "IMMEDIATE"]
+    ) -> Iterator[sqlite3.Connection]:
+        with self._connection(doing, mode="rw") as connection:
+            connection.execute(f"BEGIN {begin}")
+            yield connection
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def _connection(self, doing: str, *, mode: str) -> Iterator[sqlite3.Connection]:
+        try:
+            with closing(self._connect(mode)) as connection:
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute("PRAGMA temp_store = MEMORY")
+                yield connection
+        except sqlite3.Error as error:
+            raise _crossed(error, doing, self.path) from error
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        # Only the constructor may make a file: one that is lost later must be
+        # an error and not an empty memory.
+        return sqlite3.connect(
+            f"{self.path.as_uri()}?mode={mode}",
+            timeout=_BUSY_SECONDS,
+            isolation_level=None,
+            uri=True,
+        )
+
+
+def _kind_text(kind: EventKind) -> str:
+    return json.dumps([kind.event_type, kind.custom_event_type, kind.event_name])
+
+
+def _want(connection: sqlite3.Connection, texts: Iterable[str]) -> None:
+    """
+    Put *texts* into the connection's own table ``wanted``, to join with.
+    """
+    connection.execute("DROP TABLE IF EXISTS wanted")
+    connection.execute("CREATE TEMP TABLE wanted (text TEXT PRIMARY KEY) WITHOUT ROWID")
+    connection.executemany(
+        "INSERT OR IGNORE INTO wanted VALUES (?)", ((text,) for text in texts)
+    )
+
+
+def _given(
+    connection: sqlite3.Connection, owners: Iterable[str]
+) -> dict[str, TableName]:
+    _want(connection, owners)
+    rows = connection.execute(
+        "SELECT owner, name FROM wanted CROSS JOIN names ON owner = text"
+    )
+    return {owner: TableName(name) for owner, name in rows}
+
+
+def _chosen(
+    connection: sqlite3.Connection, wishes: Mapping[str, Sequence[TableName]]
+) -> tuple[Mapping[str, TableName], Mapping[str, TableName]]:
+    """
+    Tell the names that the owners have, and choose those for the others.
+    """
+    given = _given(connection, wishes)
+    taken = _taken(connection, wishes)
+    return given, newly_given(wishes, given=given, taken=taken)
+
+
+def _taken(
+    connection: sqlite3.Connection, wishes: Mapping[str, Sequence[TableName]]
+) -> set[TableName]:
+    _want(connection, (name for names in wishes.values() for name in names))
+    rows = connection.execute("SELECT name FROM wanted CROSS JOIN names ON name = text")
+    return {TableName(name) for (name,) in rows}
+
+
+def _crossed(error: sqlite3.Error, doing: str, path: Path) -> ForwarderError:
+    """
+    Turn SQLite's error into ours, by its text: Python 3.10 has no codes.
+    """
+    reason = str(error)
+    if "lock" in reason or "busy" in reason:
+        return TransientError(f"could not {doing} {path}: another process holds it")
+    if "not a database" in reason:
+        msg = f"{path} is not a file of event counts; choose another path"
+        return ConfigurationError(msg)
+    return SetupError(f"could not {doing} {path}: {reason}; see to its folder and disk")
