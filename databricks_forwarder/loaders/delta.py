@@ -1,0 +1,311 @@
+"""
+A local lake: real Delta tables in folders, ``<root>/<table>``.
+
+A staged file becomes a file of its table as it is: linked into the table's
+folder (copied where links don't go) and committed with what its footer says,
+no row decoded again. The commit carries a transaction named after the load id,
+which is how a repeat is known.
+
+What a death leaves at each point:
+
+* before the commit: files in the table's folder that no commit names; readers
+  don't see them, and the same load takes them up again;
+* after the commit: all rows; the repeat finds the transaction and only sees to
+  it that the log survives a loss of power, which the engine leaves to others;
+* while a table is being created: a folder with a leading dot. A table gets its
+  name when it is whole.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import pyarrow as pa
+
+from databricks_forwarder._disk import disk_error, make_folder, sync
+from databricks_forwarder._parquet import Footer, read_footer
+from databricks_forwarder.errors import (
+    ForwarderError,
+    MissingExtraError,
+    SetupError,
+    TransientError,
+)
+from databricks_forwarder.loaders._delta_errors import crossed, refuse_foreign
+from databricks_forwarder.loaders._delta_files import (
+    RANGED,
+    folder_name,
+    is_table,
+    local_folder,
+    placed,
+    ranged_columns,
+    statistics,
+    sync_log,
+)
+from databricks_forwarder.loaders._schemas import covers, widened
+from databricks_forwarder.loaders._trial import trial
+from databricks_forwarder.model import (
+    Finding,
+    LoadId,
+    LoadResult,
+    StagedFile,
+    TableName,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from types import ModuleType
+
+    from deltalake import DeltaTable
+    from deltalake.transaction import AddAction, RemoveAction
+
+__all__ = ["DeltaLoader"]
+
+_T = TypeVar("_T")
+
+# Each try but the last lost against a writer that got on: more of them are
+# not met by chance.
+_TRIES = 10
+
+
+class DeltaLoader:
+    """
+    A loader into Delta tables on the local disk.
+
+    It reads staged files at absolute paths, as `DirectoryStager` gives them,
+    and relies on their bytes staying as they are: a file at a URI may be
+    removed or replaced, not written in its place.
+
+    Args:
+        root: Folder of the tables; made when needed.
+
+    Raises:
+        MissingExtraError: The engine is not installed.
+        ConfigurationError: The root is no folder that a lake can be in.
+    """
+
+    def __init__(self, root: Path | str) -> None:
+        self._engine = _engine()
+        self._root = local_folder(root)
+        # As last seen; a table only ever gets more columns, so what was
+        # covered stays covered. `load` looks at the table itself.
+        self._schemas: dict[TableName, pa.Schema] = {}
+        self._synced: dict[TableName, frozenset[str]] = {}
+
+    def path(self, table: TableName) -> Path:
+        """
+        The folder of *table*, whether it is there or not.
+        """
+        return self._root / folder_name(table)
+
+    def tables(self) -> Sequence[TableName]:
+        """
+        The names of the tables that are there, sorted.
+        """
+        with self._crossing(f"listing the tables in {self._root}"):
+            if not self._root.exists():
+                return []
+            return sorted(
+                self._name(folder)
+                for folder in self._root.iterdir()
+                if is_table(folder) and not folder.name.startswith(".")
+            )
+
+    def prepare(self, table: TableName, schema: pa.Schema, /) -> None:
+        """
+        See that *table* is there and has at least the fields of *schema*.
+        """
+        held = self._schemas.get(table)
+        if held is None or not covers(held, schema, table):
+            doing = f"preparing table {table} in {self.path(table)}"
+            self._retried(doing, lambda: self._widen(table, schema))
+
+    def load(
+        self, load_id: LoadId, table: TableName, files: Sequence[StagedFile], /
+    ) -> LoadResult:
+        """
+        Make *files* the table's own in one commit; durable when it returns.
+
+        A table or columns that *files* need and that are not there are made.
+        """
+        if not files:
+            return LoadResult(0)
+        doing = f"loading {load_id} into table {table} in {self.path(table)}"
+        was_repeat = self._retried(doing, lambda: self._load(load_id, table, files))
+        row_count = sum(file.row_count for file in files)
+        return LoadResult(row_count, was_repeat=was_repeat)
+
+    def check(self) -> Sequence[Finding]:
+        """
+        Create, load and remove a table beside the others.
+        """
+        place = next(
+            folder for folder in (self._root, *self._root.parents) if folder.exists()
+        )
+        findings = []
+        try:
+            with tempfile.TemporaryDirectory(prefix=".check-", dir=place) as folder:
+                findings.append(Finding(f"folder {place}"))
+                lake = DeltaLoader(Path(folder) / "lake")
+                findings += trial(lake, Path(folder))
+        except OSError as error:
+            problem = str(disk_error(error, f"making a table in {place}"))
+            findings.append(Finding(f"folder {place}", problem))
+        return findings
+
+    def _name(self, folder: Path) -> TableName:
+        if folder_name(TableName(folder.name)) == folder.name:
+            return TableName(folder.name)
+        named = self._engine.DeltaTable(str(folder)).metadata().name
+        return TableName(named or folder.name)
+
+    def _found(self, table: TableName) -> DeltaTable | None:
+        path = self.path(table)
+        if is_table(path):
+            found: DeltaTable = self._engine.DeltaTable(str(path))
+            refuse_foreign(found, table)
+            return found
+        if path.exists() and any(path.iterdir()):
+            msg = f"{path} is no Delta table, and in the way of table {table}; move it"
+            raise SetupError(msg)
+        return None
+
+    def _widen(self, table: TableName, schema: pa.Schema) -> None:
+        found = self._found(table)
+        held = pa.schema([]) if found is None else _schema_of(found)
+        grown = widened(held, schema, table)
+        if found is None:
+            self._create(table, grown)
+        elif not grown.equals(held):
+            known = set(held)
+            added = pa.schema(column for column in grown if column not in known)
+            found.alter.add_columns(self._engine.Schema.from_arrow(added).fields)
+        self._schemas[table] = grown
+
+    def _create(self, table: TableName, schema: pa.Schema) -> None:
+        # Two creators at once would both commit: the rename lets one in.
+        make_folder(self._root)
+        unfinished = self._root / f".{secrets.token_hex(8)}"
+        try:
+            said = "Events forwarded from mParticle, one row each."
+            self._engine.DeltaTable.create(
+                str(unfinished),
+                schema,
+                name=table,
+                description=said,
+                configuration={RANGED: ranged_columns(schema)},
+            )
+            sync_log(unfinished)
+            sync(unfinished)
+            self._name_table(unfinished, table)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+        sync(self._root)
+
+    def _name_table(self, unfinished: Path, table: TableName) -> None:
+        try:
+            unfinished.rename(self.path(table))
+        except OSError as error:
+            if not is_table(self.path(table)):
+                raise
+            raise _OutdatedError from error
+
+    def _load(
+        self, load_id: LoadId, table: TableName, files: Sequence[StagedFile]
+    ) -> bool:
+        found = self._found(table)
+        was_repeat = (
+            found is not None and found.transaction_version(load_id) is not None
+        )
+        if not was_repeat:
+            footers = {file.uri: read_footer(file.uri) for file in files}
+            if found is None or not all(
+                covers(_schema_of(found), footer.schema, table)
+                for footer in footers.values()
+            ):
+                for footer in footers.values():
+                    self._widen(table, footer.schema)
+                raise _OutdatedError
+            self._commit(found, load_id, self.path(table), footers)
+        self._synced[table] = sync_log(self.path(table), self._synced.get(table, ()))
+        return was_repeat
+
+    def _commit(
+        self,
+        found: DeltaTable,
+        load_id: LoadId,
+        folder: Path,
+        files: Mapping[str, Footer],
+    ) -> None:
+        # *found* is the object that was asked for the transaction: the engine
+        # refuses a second one of the same name only to who looked before it.
+        columns = found.metadata().configuration.get(RANGED, "")
+        actions: list[AddAction | RemoveAction] = [
+            self._action(
+                placed(Path(uri), folder, load_id), statistics(footer, columns)
+            )
+            for uri, footer in files.items()
+        ]
+        sync(folder)
+        transaction = self._engine.Transaction(app_id=load_id, version=0)
+        found.create_write_transaction(
+            actions,
+            mode="append",
+            schema=found.schema(),
+            commit_properties=self._engine.CommitProperties(
+                app_transactions=[transaction]
+            ),
+        )
+
+    def _action(self, placed: Path, stats: str) -> AddAction:
+        status = placed.stat()
+        action: AddAction = self._engine.transaction.AddAction(
+            path=placed.name,
+            size=status.st_size,
+            partition_values={},
+            modification_time=int(status.st_mtime * 1000),
+            data_change=True,
+            stats=stats,
+        )
+        return action
+
+    def _retried(self, doing: str, step: Callable[[], _T]) -> _T:
+        with self._crossing(doing):
+            for _ in range(_TRIES):
+                with suppress(
+                    _OutdatedError, self._engine.exceptions.CommitFailedError
+                ):
+                    return step()
+        msg = f"{doing} failed: other writers came first {_TRIES} times; try again"
+        raise TransientError(msg)
+
+    @contextmanager
+    def _crossing(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except ForwarderError:
+            raise
+        except Exception as error:
+            raise crossed(error, doing) from error
+
+
+class _OutdatedError(Exception):
+    """
+    The table is no longer what it was when it was looked at: look again.
+    """
+
+
+def _engine() -> ModuleType:
+    try:
+        import deltalake  # noqa: PLC0415 (only who makes a lake needs the extra)
+    except ImportError as error:
+        raise MissingExtraError("the local lake", "lake") from error
+    return deltalake
+
+
+def _schema_of(found: DeltaTable) -> pa.Schema:
+    return pa.schema(found.schema().to_arrow())

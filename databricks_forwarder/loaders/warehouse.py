@@ -1,0 +1,255 @@
+"""
+Delta tables in Unity Catalog, loaded by a SQL warehouse: ``COPY INTO``.
+
+A table remembers the paths of the files that it was loaded with, in the same
+commit as their rows; a statement that names them again passes them over. So
+every statement here may be repeated, and "was it done?" is answered by
+repeating it.
+
+What a death leaves at each point:
+
+* before the commit: nothing; the statement is sent again;
+* after the commit, the answer lost: all rows; the repeat inserts none;
+* a repeat whose files are gone is settled by counting the rows of the load;
+* while a table is made or widened: it is there with the columns, or it is not.
+
+Sources: Databricks, "COPY INTO", "Clone and table history" and "Isolation
+levels and write conflicts", read 2026-11-23.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from databricks_forwarder._databricks.fates import (
+    AlreadyThereError,
+    MissingPathError,
+    MissingTableError,
+)
+from databricks_forwarder._databricks.repeats import repeated
+from databricks_forwarder._databricks.statements import (
+    MAX_COPY_FILES,
+    AddColumns,
+    CopyInto,
+    CountLoad,
+    CreateTable,
+    SelectColumns,
+    identifier,
+)
+from databricks_forwarder._databricks.types import from_sql_type
+from databricks_forwarder._rows import column_comments
+from databricks_forwarder.errors import PermanentError, SchemaError, SetupError
+from databricks_forwarder.loaders._schemas import added, covers, widened
+from databricks_forwarder.loaders._warehouse_check import findings
+from databricks_forwarder.model import LoadResult
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from databricks_forwarder._databricks.client import DatabricksClient
+    from databricks_forwarder._databricks.statements import Statement
+    from databricks_forwarder.model import Finding, LoadId, StagedFile, TableName
+
+__all__ = ["WarehouseLoader"]
+
+_CLUSTERED_ON = "_event_timestamp"
+_COMMENT = "Events forwarded from mParticle, one row each."
+
+
+class WarehouseLoader:
+    """
+    A loader of files in a volume, as `VolumeStager` gives them.
+
+    Tables of a load go side by side, each with one ``COPY INTO``; what columns
+    there are is asked once for all of them, and then remembered. A file is
+    loaded by its path: other bytes at a path that was loaded are passed over.
+
+    Args:
+        client: The workspace; the one that the stager has.
+    """
+
+    def __init__(self, client: DatabricksClient) -> None:
+        self._client = client
+        # As last seen, None for a table that is not there. A table only ever
+        # gets more columns, so what was covered stays covered.
+        self._held: dict[TableName, pa.Schema | None] = {}
+        self._wanted: dict[TableName, pa.Schema] = {}
+
+    @property
+    def breadth(self) -> int:
+        """
+        How many tables at once are worth while.
+        """
+        return self._client.breadth
+
+    def survey(self, tables: Collection[TableName], /) -> None:
+        """
+        Ask for the columns of those of *tables* that were not seen yet.
+        """
+        unseen = [table for table in tables if self._held.get(table) is None]
+        if unseen:
+            repeated(lambda: self._look(unseen), self._client.clock)
+
+    def state(self) -> str | None:
+        """
+        How the SQL warehouse stands, if there is anything to tell.
+        """
+        return self._client.warehouse.state()
+
+    def prepare(self, table: TableName, schema: pa.Schema, /) -> None:
+        """
+        See that *table* is there and has at least the fields of *schema*.
+
+        The platform adds fields inside structs, not inside lists and maps.
+        """
+        self._wanted[table] = schema
+        held = self._held.get(table)
+        if held is None or not covers(held, schema, table):
+            repeated(lambda: self._widen(table, schema), self._client.clock)
+
+    def load(
+        self, load_id: LoadId, table: TableName, files: Sequence[StagedFile], /
+    ) -> LoadResult:
+        """
+        Load *files* into a prepared table, all at once up to a thousand.
+
+        A load whose first answer was lost is told as a repeat.
+        """
+        was_repeat = True
+        row_count = 0
+        for some in _thousands(files):
+            was_repeat &= self._load_prepared(load_id, table, some, row_count)
+            row_count += sum(file.row_count for file in some)
+        return LoadResult(row_count, was_repeat=was_repeat and bool(files))
+
+    def check(self) -> Sequence[Finding]:
+        """
+        Sign in, and do all that a load does under names that are thrown away.
+        """
+        return list(self.findings())
+
+    def findings(self) -> Iterator[Finding]:
+        """
+        Check, and tell each thing as it was tried: a warehouse may have to start.
+        """
+        return findings(self._client)
+
+    def _look(self, tables: Collection[TableName]) -> None:
+        client = self._client
+        statement = SelectColumns(
+            client.settings.catalog_name, client.settings.schema_name, tables
+        )
+        columns: dict[str, list[pa.Field]] = {table: [] for table in tables}
+        for table, column, type_ in self._run(statement):
+            columns[table].append(pa.field(column, _type_of(type_)))
+        for table in tables:
+            self._held[table] = pa.schema(columns[table]) if columns[table] else None
+
+    def _widen(self, table: TableName, schema: pa.Schema) -> None:
+        if table not in self._held:
+            self._look([table])
+        held = self._held.pop(table)
+        grown = widened(held or pa.schema([]), schema, table)
+        if held is None:
+            self._create(table, grown)
+        elif new := added(held, grown, table):
+            self._run(AddColumns(self._client.table(table), new))
+        self._held[table] = grown
+
+    def _create(self, table: TableName, columns: pa.Schema) -> None:
+        name = self._client.table(table)
+        statement = CreateTable(
+            table=name,
+            columns=columns,
+            comments=column_comments(),
+            comment=_COMMENT,
+            cluster_by=_CLUSTERED_ON if _CLUSTERED_ON in columns.names else None,
+        )
+        try:
+            self._run(statement)
+        except AlreadyThereError as error:
+            self._look([table])
+            if self._held[table] is not None:
+                raise
+            principal = identifier(self._client.settings.client_id)
+            msg = (
+                f"creating table {name} failed: it is there, made by somebody else, "
+                "and the service principal may not see it; run: "
+                f"GRANT SELECT, MODIFY ON TABLE {name} TO {principal}"
+            )
+            raise SetupError(msg) from error
+
+    def _load_prepared(
+        self,
+        load_id: LoadId,
+        table: TableName,
+        files: Sequence[StagedFile],
+        earlier_count: int,
+    ) -> bool:
+        def copy() -> bool:
+            return self._copy(load_id, table, files, earlier_count)
+
+        try:
+            return repeated(copy, self._client.clock)
+        except (MissingTableError, SchemaError):
+            # Dropped, or made anew by somebody, since it was looked at.
+            if table not in self._wanted:
+                raise
+            self._held.pop(table, None)
+            self.prepare(table, self._wanted[table])
+            return repeated(copy, self._client.clock)
+
+    def _copy(
+        self,
+        load_id: LoadId,
+        table: TableName,
+        files: Sequence[StagedFile],
+        earlier_count: int,
+    ) -> bool:
+        """
+        Load some files; whether the table held them already.
+
+        Args:
+            load_id: The load.
+            table: Where to.
+            files: At most a thousand.
+            earlier_count: Rows of the load's files before these.
+        """
+        (folder,) = {str(PurePosixPath(file.uri).parent) for file in files}
+        names = [PurePosixPath(file.uri).name for file in files]
+        target = self._client.table(table)
+        expected = sum(file.row_count for file in files)
+        try:
+            ((_, inserted, *_),) = self._run(CopyInto(target, load_id, folder, names))
+        except MissingPathError:
+            # Loaded and then removed, or never loaded: the rows tell.
+            ((there,),) = self._run(CountLoad(target, load_id))
+            if there < earlier_count + expected:
+                raise
+            return True
+        if inserted not in {0, expected}:
+            msg = (
+                f"load {load_id} put {inserted} rows into table {table}, its files "
+                f"have {expected}; compare them before it is carried on"
+            )
+            raise PermanentError(msg)
+        return bool(inserted == 0)
+
+    def _run(self, statement: Statement) -> Sequence[tuple[Any, ...]]:
+        return self._client.warehouse.run(statement.to_sql())
+
+
+def _type_of(text: str) -> pa.DataType:
+    # What can't be read fails its own table, when the rows want that column.
+    try:
+        return from_sql_type(text)
+    except ValueError:
+        return pa.opaque(pa.null(), text, "databricks")
+
+
+def _thousands(files: Sequence[StagedFile]) -> Iterator[Sequence[StagedFile]]:
+    for first in range(0, len(files), MAX_COPY_FILES):
+        yield files[first : first + MAX_COPY_FILES]
