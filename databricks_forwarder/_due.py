@@ -1,0 +1,66 @@
+"""
+When the next load is due: from what waits, the policy and the time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from databricks_forwarder.model import BatcherStatus
+    from databricks_forwarder.protocols import Batcher, Clock
+    from databricks_forwarder.settings import UploadPolicy
+
+__all__ = ["Due"]
+
+
+class Due:
+    """
+    Knows when a forwarder's next load is due.
+
+    It counts what is handed in, so that the batcher need not be asked after
+    each payload.
+    """
+
+    def __init__(self, batcher: Batcher, policy: UploadPolicy, clock: Clock) -> None:
+        self._batcher = batcher
+        self._policy = policy
+        self._clock = clock
+        self._seen_messages = 0
+
+    def is_reached_by(self, message_count: int) -> bool:
+        """
+        Count messages that were handed in; whether they may have filled a load.
+        """
+        self._seen_messages += message_count
+        if self._seen_messages < self._policy.max_messages:
+            return False
+        self._seen_messages = 0
+        return True
+
+    def at(self, status: BatcherStatus) -> datetime | None:
+        """
+        When the next load is due; in the past if overdue, None if nothing waits.
+        """
+        now = self._clock.now()
+        if status.open_load_ids or status.waiting >= self._policy.max_messages:
+            return min(now, status.oldest_received_at or now)
+        if status.oldest_received_at is None:
+            return None
+        return status.oldest_received_at + self._policy.max_age
+
+    def in_seconds(self) -> float | None:
+        """
+        How long until the next load is due; None if nothing waits.
+        """
+        seen = self._seen_messages
+        status = self._batcher.status()
+        # What is handed in between is counted twice: the thread looks too
+        # early then, never too late.
+        self._seen_messages += status.waiting - seen
+        if self._seen_messages >= self._policy.max_messages:
+            return 0.0
+        due_at = self.at(status)
+        return None if due_at is None else (due_at - self._clock.now()).total_seconds()

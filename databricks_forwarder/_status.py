@@ -1,0 +1,80 @@
+"""
+What a forwarder tells of itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from databricks_forwarder.errors import ForwarderError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from databricks_forwarder.model import Account, BatcherStatus, LoadId
+
+__all__ = ["Status", "status_of"]
+
+
+@attrs.frozen(kw_only=True)
+class Status:
+    """
+    How a forwarder stands.
+
+    Attributes:
+        account: Of all messages since the spool was made.
+        waiting: Messages that are in no load yet.
+        due_at: When the next load is due; in the past if it is overdue, None
+            if nothing waits.
+        open_load_ids: Loads begun and not finished.
+        parked_load_ids: Loads set aside, wholly or in part.
+        stored_bytes: Payload bytes in the spool.
+        is_running: Whether the background thread runs.
+        destination: How the destination stands, in words, if it has something
+            to tell: that its warehouse is starting.
+        last_error: What the latest step failed with, in words; None if it did
+            not.
+    """
+
+    account: Account
+    waiting: int
+    due_at: datetime | None
+    open_load_ids: Sequence[LoadId]
+    parked_load_ids: Sequence[LoadId]
+    stored_bytes: int
+    is_running: bool
+    destination: str | None
+    last_error: str | None
+
+
+def status_of(
+    status: BatcherStatus,
+    *,
+    due_at: datetime | None,
+    is_running: bool,
+    destination: str | None,
+    error: Exception | None,
+) -> Status:
+    """
+    Put together what the batcher tells and what the forwarder knows.
+    """
+    return Status(
+        account=status.account,
+        waiting=status.waiting,
+        due_at=due_at,
+        open_load_ids=status.open_load_ids,
+        parked_load_ids=status.parked_load_ids,
+        stored_bytes=status.stored_bytes,
+        is_running=is_running,
+        destination=destination,
+        last_error=None if error is None else _in_words(error),
+    )
+
+
+def _in_words(error: Exception) -> str:
+    name = type(error).__name__
+    # Another's text may hold a host's data.
+    return f"{name}: {error}" if isinstance(error, ForwarderError) else name

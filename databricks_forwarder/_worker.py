@@ -1,0 +1,197 @@
+"""
+One step at a time, and the background thread that takes them.
+
+The thread exists only if the host starts it. It wakes when a load may be due,
+when it is told to, and at least once a minute; it never raises into nothing:
+what went wrong is kept, to be seen in the status.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import threading
+from typing import TYPE_CHECKING, TypeVar
+
+from databricks_forwarder._backoff import pause_seconds, sentence
+from databricks_forwarder.errors import BatcherClosedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Worker"]
+
+_T = TypeVar("_T")
+
+_log = logging.getLogger("databricks_forwarder")
+
+# A load that became due unseen, by another process's messages or a clock set
+# forward, waits no longer than this.
+_LONGEST_WAIT_SECONDS = 60.0
+
+# What is due and yet not to be had, another process is carrying: look again
+# soon, but not all the time.
+_HELD_WAIT_SECONDS = 1.0
+
+
+class Worker:
+    """
+    Serialises the steps of one forwarder; any thread may call it.
+
+    Args:
+        tick: Carries a load if one is due.
+        due_in_seconds: How long until the next may be due; None if nothing
+            waits.
+    """
+
+    def __init__(
+        self, tick: Callable[[], object], due_in_seconds: Callable[[], float | None]
+    ) -> None:
+        self._tick = tick
+        self._due_in_seconds = due_in_seconds
+        self._failures = 0
+        self.last_error: Exception | None = None
+        self._is_over = False
+        self._reset()
+
+    def _reset(self) -> None:
+        """
+        Begin anew: at first, and in a forked child, which has no thread.
+        """
+        self._process = os.getpid()
+        self._turn = threading.Lock()
+        self._wake = threading.Event()
+        # Held to look at what follows and at the end, and told of changes.
+        self._changed = threading.Condition()
+        self._is_stopping = False
+        self._thread: threading.Thread | None = None
+
+    def _here(self) -> Worker:
+        if self._process != os.getpid():
+            self._reset()
+        return self
+
+    @property
+    def is_running(self) -> bool:
+        """
+        Whether the background thread lives.
+        """
+        return self._here()._thread is not None  # noqa: SLF001  # itself
+
+    def take_turn(self, step: Callable[[], _T]) -> _T:
+        """
+        Run *step* when no other runs, and keep how it went.
+
+        Raises:
+            BatcherClosedError: The worker has stopped; *step* did not run.
+        """
+        self._require_open()
+        with self._here()._turn:  # noqa: SLF001  # itself
+            try:
+                result = step()
+            except Exception as error:
+                self._failures += 1
+                self.last_error = error
+                raise
+            self._failures = 0
+            self.last_error = None
+            return result
+
+    def start(self) -> None:
+        """
+        Start the thread, or have one that is to stop go on.
+
+        Raises:
+            BatcherClosedError: The worker has stopped.
+        """
+        with self._here()._changed:  # noqa: SLF001  # itself
+            self._require_open()
+            self._is_stopping = False
+            self._changed.notify_all()
+            if self._thread is None:
+                thread = threading.Thread(
+                    target=self._run, name="databricks-forwarder", daemon=True
+                )
+                thread.start()
+                self._thread = thread
+
+    def wake(self) -> None:
+        """
+        Have the thread look now whether a load is due.
+        """
+        self._here()._wake.set()  # noqa: SLF001  # itself
+
+    def stop(self, timeout_seconds: float | None) -> bool:
+        """
+        Stop the thread after the step it is in; then it is over for good.
+
+        Returns:
+            Whether it has stopped; False when the time was over first, when it
+            was started again meanwhile, or when the step itself asks.
+        """
+        with self._here()._changed:  # noqa: SLF001  # itself
+            thread = self._thread
+            self._is_stopping = True
+            self._wake.set()
+            if thread is not threading.current_thread():
+                self._changed.wait_for(self._is_settled, timeout_seconds)
+            if self._thread is not None:
+                return False
+            self._is_over = True
+        if thread is not None:
+            thread.join()
+        return True
+
+    def _is_settled(self) -> bool:
+        return self._thread is None or not self._is_stopping
+
+    def _require_open(self) -> None:
+        if self._is_over:
+            msg = "the forwarder is closed; make a new one, it finds what waits"
+            raise BatcherClosedError(msg)
+
+    def _run(self) -> None:
+        try:
+            while self._goes_on():
+                pause = self._look()
+                self._wake.wait(pause)
+                self._wake.clear()
+        finally:
+            # What is no error, as sys.exit raises it, ends the thread as well.
+            self._leave()
+
+    def _goes_on(self) -> bool:
+        """
+        Whether to look again; if not, a start from now on makes a new thread.
+        """
+        with self._changed:
+            if self._is_stopping:
+                self._leave()
+            return not self._is_stopping
+
+    def _leave(self) -> None:
+        with self._changed:
+            if self._thread is threading.current_thread():
+                self._thread = None
+                self._changed.notify_all()
+
+    def _look(self) -> float:
+        """
+        Carry a load if one is due, and say how long to wait then.
+        """
+        try:
+            return self.take_turn(self._step)
+        except Exception as error:  # noqa: BLE001  # a thread has nobody to raise to
+            jitter = random.random()  # noqa: S311  # no secret
+            pause = pause_seconds(error, self._failures, jitter=jitter)
+            _log.warning("a load failed, again in %.0f s: %s", pause, sentence(error))
+            return pause
+
+    def _step(self) -> float:
+        if self._tick() is not None:
+            return 0.0
+        due = self._due_in_seconds()
+        if due is None:
+            return _LONGEST_WAIT_SECONDS
+        return min(due, _LONGEST_WAIT_SECONDS) if due > 0 else _HELD_WAIT_SECONDS

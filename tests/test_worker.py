@@ -1,0 +1,483 @@
+"""
+One step at a time, and the thread that takes them.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+from queue import Queue
+from typing import Any
+
+import pytest
+
+from databricks_forwarder import _worker
+from databricks_forwarder._worker import Worker
+from databricks_forwarder.errors import (
+    BatcherClosedError,
+    SetupError,
+    TransientError,
+)
+
+# Longer than any of these takes, shorter than a hang may last.
+PATIENCE_SECONDS = 20.0
+
+
+class Ticks:
+    """
+    A step that is seen from outside, and that answers by a script.
+    """
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.seen: Queue[int] = Queue()
+
+    def __call__(self) -> Any:
+        """
+        Give the next answer, or raise it; None when the script is over.
+        """
+        answer = self.answers.pop(0) if self.answers else None
+        self.seen.put(len(self.answers))
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def await_one(self) -> None:
+        """
+        Wait until a step was taken.
+        """
+        self.seen.get(timeout=PATIENCE_SECONDS)
+
+
+def nothing_waits() -> None:
+    """
+    Say that no load will be due.
+    """
+
+
+def test_nothing_runs_before_it_is_asked_for() -> None:
+    """
+    A worker has no thread until it is started.
+    """
+    ticks = Ticks()
+    worker = Worker(ticks, nothing_waits)
+    worker.wake()
+
+    assert not worker.is_running
+    assert ticks.seen.empty()
+    assert worker.stop(None)
+
+
+def test_a_started_worker_takes_a_step() -> None:
+    """
+    The thread looks at once, and ends when it is stopped.
+    """
+    ticks = Ticks()
+    worker = Worker(ticks, nothing_waits)
+    worker.start()
+    ticks.await_one()
+
+    assert worker.is_running
+    assert worker.stop(PATIENCE_SECONDS)
+    assert not worker.is_running
+
+
+def test_starting_twice_is_starting_once() -> None:
+    """
+    A worker that runs keeps its thread.
+    """
+    worker = Worker(Ticks(), nothing_waits)
+    worker.start()
+    thread = worker._thread
+    worker.start()
+
+    assert thread is worker._thread
+    assert worker.stop(PATIENCE_SECONDS)
+
+
+def test_starts_at_once_make_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A start that comes while another makes the thread waits for it.
+    """
+    worker = Worker(Ticks(), nothing_waits)
+    make = threading.Thread
+    made: list[threading.Thread] = []
+    second_made = threading.Event()
+    second = make(target=worker.start)
+
+    def making(*args: Any, **kwargs: Any) -> threading.Thread:
+        made.append(make(*args, **kwargs))
+        if len(made) > 1:
+            second_made.set()
+        else:
+            second.start()
+            second_made.wait(0.1)
+        return made[-1]
+
+    monkeypatch.setattr(_worker.threading, "Thread", making)
+    worker.start()
+    second.join(PATIENCE_SECONDS)
+
+    assert [worker._thread] == made
+    assert worker.stop(PATIENCE_SECONDS)
+
+
+def test_a_stopped_worker_is_over() -> None:
+    """
+    After a stop, a start or a step is refused, and nothing runs.
+    """
+    ticks = Ticks()
+    worker = Worker(ticks, nothing_waits)
+
+    assert worker.stop(None)
+    with pytest.raises(BatcherClosedError, match="make a new one"):
+        worker.start()
+    with pytest.raises(BatcherClosedError, match="make a new one"):
+        worker.take_turn(ticks)
+    assert not worker.is_running
+    assert ticks.seen.empty()
+    assert worker.stop(None)
+
+
+def test_after_a_load_the_next_is_looked_for_at_once() -> None:
+    """
+    The thread goes on without a pause as long as there is something to carry.
+    """
+    ticks = Ticks("report", "report")
+    worker = Worker(ticks, nothing_waits)
+    worker.start()
+    for _ in range(3):
+        ticks.await_one()
+
+    assert worker.stop(PATIENCE_SECONDS)
+
+
+def test_waking_ends_a_pause() -> None:
+    """
+    A thread that waits looks again when it is woken.
+    """
+    ticks = Ticks()
+    worker = Worker(ticks, nothing_waits)
+    worker.start()
+    ticks.await_one()
+    worker.wake()
+    ticks.await_one()
+
+    assert worker.stop(PATIENCE_SECONDS)
+
+
+def test_a_failed_step_is_kept_until_one_succeeds() -> None:
+    """
+    The thread survives an error, which can be seen until a step goes well.
+    """
+    error = TransientError("away")
+    ticks = Ticks(error)
+    waited = Queue[None]()
+
+    def due() -> None:
+        waited.put(None)
+
+    worker = Worker(ticks, due)
+    worker.start()
+    ticks.await_one()
+    worker.wake()
+    ticks.await_one()
+    waited.get(timeout=PATIENCE_SECONDS)
+
+    assert worker.is_running
+    assert worker.last_error is None
+    assert worker.stop(PATIENCE_SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("due_in", "expected"),
+    [
+        (None, 60.0),
+        (3_600.0, 60.0),
+        (60.5, 60.0),
+        (12.5, 12.5),
+        (0.0, 1.0),
+        (-5.0, 1.0),
+    ],
+)
+def test_the_thread_waits_until_a_load_is_due(
+    due_in: float | None, expected: float
+) -> None:
+    """
+    The pause is the time until a load is due, at most a minute.
+
+    What is due already is another's to carry: it is looked at in a second.
+    """
+    worker = Worker(Ticks(), lambda: due_in)
+
+    assert expected == worker._look()
+
+
+def test_the_pause_grows_from_failure_to_failure() -> None:
+    """
+    Each failure in a row doubles the pause, of which chance takes half at most.
+    """
+    worker = Worker(Ticks(*[TransientError("away")] * 3), nothing_waits)
+    pauses = [worker._look() for _ in range(3)]
+
+    assert all(
+        full / 2 <= pause <= full for full, pause in zip((1, 2, 4), pauses, strict=True)
+    )
+    assert "away" == str(worker.last_error)
+
+
+def test_what_a_person_must_mend_is_tried_rarely() -> None:
+    """
+    A missing set-up is looked at again after a quarter of a minute at least.
+    """
+    worker = Worker(Ticks(SetupError("GRANT")), nothing_waits)
+
+    assert 15 <= worker._look() <= 30
+
+
+def test_a_broken_status_does_not_end_the_thread() -> None:
+    """
+    An error while asking when a load is due is a failure like any other.
+    """
+
+    def broken() -> float:
+        raise TransientError("disk")
+
+    worker = Worker(Ticks(), broken)
+
+    assert 0.5 <= worker._look() <= 1
+    assert "disk" == str(worker.last_error)
+
+
+def test_the_log_holds_no_host_s_data(caplog: pytest.LogCaptureFixture) -> None:
+    """
+    Of an error that is not this library's the log has the class alone.
+    """
+    worker = Worker(Ticks(ValueError("secret-payload")), nothing_waits)
+    with caplog.at_level(logging.WARNING, "databricks_forwarder"):
+        worker._look()
+    (message,) = caplog.messages
+
+    assert message.startswith("a load failed, again in ")
+    assert message.endswith(" s: ValueError")
+
+
+def test_stopping_in_a_step_gives_up_in_time() -> None:
+    """
+    A stop with a time limit says whether the step ended within it.
+    """
+    entered, may_go_on = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        entered.set()
+        may_go_on.wait(PATIENCE_SECONDS)
+
+    worker = Worker(hang, nothing_waits)
+    worker.start()
+    entered.wait(PATIENCE_SECONDS)
+
+    assert not worker.stop(0.01)
+    assert worker.is_running
+
+    may_go_on.set()
+
+    assert worker.stop(PATIENCE_SECONDS)
+
+
+def test_a_start_after_an_impatient_stop_goes_on() -> None:
+    """
+    A thread that was to stop, and is started in its step, takes the next.
+    """
+    entered, may_go_on = Queue[None](), threading.Event()
+
+    def hang() -> None:
+        entered.put(None)
+        may_go_on.wait(PATIENCE_SECONDS)
+
+    worker = Worker(hang, nothing_waits)
+    worker.start()
+    entered.get(timeout=PATIENCE_SECONDS)
+    thread = worker._thread
+
+    assert not worker.stop(0.01)
+
+    worker.start()
+    may_go_on.set()
+    entered.get(timeout=PATIENCE_SECONDS)
+
+    assert thread is worker._thread
+    assert worker.stop(PATIENCE_SECONDS)
+
+
+def test_a_start_overrules_a_stop_that_waits() -> None:
+    """
+    A stop without a time limit says that the worker was started again.
+    """
+    entered, may_go_on = threading.Event(), threading.Event()
+    stopped = Queue[bool]()
+
+    def hang() -> None:
+        entered.set()
+        may_go_on.wait(PATIENCE_SECONDS)
+
+    worker = Worker(hang, nothing_waits)
+    worker.start()
+    entered.wait(PATIENCE_SECONDS)
+    settled = worker._is_settled
+    waits = threading.Event()
+
+    def seen() -> bool:
+        waits.set()
+        return settled()
+
+    worker._is_settled = seen  # type: ignore[method-assign]
+    stopper = threading.Thread(target=lambda: stopped.put(worker.stop(None)))
+    stopper.start()
+    waits.wait(PATIENCE_SECONDS)
+    worker.start()
+
+    assert not stopped.get(timeout=PATIENCE_SECONDS)
+    assert worker.is_running
+
+    may_go_on.set()
+    stopper.join(PATIENCE_SECONDS)
+
+    assert worker.stop(PATIENCE_SECONDS)
+
+
+def test_a_step_that_stops_its_own_thread_does_not_wait_for_it() -> None:
+    """
+    A stop from inside a step is told that the thread still runs; then it ends.
+    """
+    stopped = Queue[bool]()
+    worker = Worker(lambda: stopped.put(worker.stop(None)), nothing_waits)
+    worker.start()
+
+    assert not stopped.get(timeout=PATIENCE_SECONDS)
+    assert worker.stop(PATIENCE_SECONDS)
+
+
+def test_a_thread_that_was_ended_from_within_can_be_started_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    A step that exits ends the thread, and a start makes another.
+    """
+    ended = Queue[type[BaseException]]()
+    monkeypatch.setattr(threading, "excepthook", lambda how: ended.put(how.exc_type))
+    ticks = Ticks(SystemExit())
+    worker = Worker(ticks, nothing_waits)
+    worker.start()
+
+    assert SystemExit is ended.get(timeout=PATIENCE_SECONDS)
+    assert not worker.is_running
+
+    ticks.await_one()
+    worker.start()
+    ticks.await_one()
+
+    assert worker.is_running
+    assert worker.stop(PATIENCE_SECONDS)
+
+
+def test_two_steps_never_run_at_once() -> None:
+    """
+    A step waits for the one that runs.
+    """
+    entered, may_go_on = threading.Event(), threading.Event()
+    order: list[str] = []
+
+    def hang() -> None:
+        entered.set()
+        may_go_on.wait(PATIENCE_SECONDS)
+        order.append("first")
+
+    worker = Worker(Ticks(), nothing_waits)
+    first = threading.Thread(target=worker.take_turn, args=(hang,))
+    second = threading.Thread(
+        target=worker.take_turn, args=(lambda: order.append("second"),)
+    )
+    first.start()
+    entered.wait(PATIENCE_SECONDS)
+    second.start()
+
+    assert [] == order
+
+    may_go_on.set()
+    first.join(PATIENCE_SECONDS)
+    second.join(PATIENCE_SECONDS)
+
+    assert ["first", "second"] == order
+
+
+def test_another_process_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A worker that finds itself in a forked child has no thread and no turn taken.
+    """
+    ticks = Ticks()
+    worker = Worker(ticks, nothing_waits)
+    worker.start()
+    ticks.await_one()
+    thread, wake = worker._thread, worker._wake
+    parent = os.getpid()
+    worker._turn.acquire()
+    monkeypatch.setattr(os, "getpid", lambda: parent + 1)
+
+    assert not worker.is_running
+    assert "done" == worker.take_turn(lambda: "done")
+
+    worker.start()
+
+    assert worker.is_running
+    assert thread is not worker._thread
+    assert worker.stop(PATIENCE_SECONDS)
+
+    wake.set()
+    assert thread is not None
+    thread.join(PATIENCE_SECONDS)
+
+
+FORKING = """
+import os, sys, tempfile, warnings
+warnings.simplefilter("ignore", DeprecationWarning)
+from databricks_forwarder import Forwarder
+from databricks_forwarder.batchers.memory import MemoryBatcher
+from databricks_forwarder.loaders.memory import MemoryLoader
+from databricks_forwarder.routers.function import FunctionRouter
+from databricks_forwarder.stagers.memory import MemoryStager
+
+stager = MemoryStager()
+forwarder = Forwarder(
+    router=FunctionRouter(lambda key: "t"),
+    batcher=MemoryBatcher(),
+    stager=stager,
+    loader=MemoryLoader(stager.files),
+    scratch=sys.argv[1],
+)
+forwarder.start()
+child = os.fork()
+seen = [forwarder.status().is_running]
+if not child:
+    forwarder.start()
+    seen.append(forwarder.status().is_running)
+seen.append(forwarder.close(timeout_seconds=20.0))
+if child:
+    _, state = os.waitpid(child, 0)
+    sys.exit(0 if seen == [True, True] and os.waitstatus_to_exitcode(state) == 7 else 1)
+sys.exit(7 if seen == [False, True, True] else 1)
+"""
+
+
+def test_a_forked_child_has_no_thread_and_can_start_one(tmp_path: Any) -> None:
+    """
+    After a fork the parent's thread runs on, and the child starts its own.
+    """
+    command = [sys.executable, "-c", FORKING, str(tmp_path)]
+    done = subprocess.run(
+        command, timeout=60, check=False, capture_output=True, text=True
+    )
+
+    assert (0, "") == (done.returncode, done.stderr)
