@@ -1,0 +1,178 @@
+"""
+The arguments of the command line.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["make_parser", "parse_arguments"]
+
+_EXIT_CODES = (
+    "Exit codes: 0 all is loaded; 1 something was refused, is dead, parked or pending; "
+    "2 wrong usage or settings, nothing was received; 130 interrupted."
+)
+_FILES = (
+    "one batch a line (NDJSON), one JSON batch, or a JSON array of batches; plain or "
+    "gzip; - is standard input"
+)
+
+
+def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    """
+    Read the arguments of one command; ``command`` is its name.
+
+    Raises:
+        SystemExit: They are none of ours, or only help was asked for.
+    """
+    return make_parser().parse_args(argv)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """
+    Make what reads the arguments, and what the reference is held against.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m databricks_forwarder",
+        description="Forward mParticle batches into Delta tables.",
+        epilog=_EXIT_CODES,
+    )
+    parser.set_defaults(quiet=False)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, summary, add_arguments in _COMMANDS:
+        command = commands.add_parser(name, help=summary, description=summary)
+        add_arguments(command)
+        command.add_argument(
+            "--json", action="store_true", help="say the results as one JSON object"
+        )
+    return parser
+
+
+def _add_forward(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "files", nargs="*", metavar="FILE", help=f"{_FILES}; none: carry what waits"
+    )
+    _add_destination(command)
+    _add_spool(command)
+    _add_routing(command)
+    command.add_argument("--quiet", action="store_true", help="say problems only")
+
+
+def _add_plan(command: argparse.ArgumentParser) -> None:
+    command.add_argument("files", nargs="+", metavar="FILE", help=_FILES)
+    _add_lake(command)
+    _add_routing(command)
+
+
+def _add_loads(command: argparse.ArgumentParser) -> None:
+    _add_places(command)
+    command.add_argument(
+        "--limit", type=int, default=100, metavar="N", help="committed ones at most"
+    )
+
+
+def _add_carry_on(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "load_ids", nargs="*", metavar="LOAD_ID", help="which; none: all"
+    )
+    _add_places(command)
+
+
+def _add_dead_letters(command: argparse.ArgumentParser) -> None:
+    _add_places(command)
+    command.add_argument(
+        "--export", metavar="FILE", help="write the payloads to a new file, as NDJSON"
+    )
+
+
+def _add_replay(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "offsets", nargs="*", type=int, metavar="OFFSET", help="which; none: all"
+    )
+    _add_places(command)
+
+
+def _add_check(command: argparse.ArgumentParser) -> None:
+    _add_destination(command)
+
+
+def _add_destination(command: argparse.ArgumentParser) -> None:
+    destination = command.add_mutually_exclusive_group(required=True)
+    destination.add_argument("--lake", metavar="DIR", help="folder of the tables")
+    destination.add_argument(
+        "--databricks",
+        action="store_true",
+        help="a workspace, as the variables DATABRICKS_FORWARDER_… say",
+    )
+    command.add_argument(
+        "--endpoint",
+        metavar="HOST:PORT",
+        help="where the workspace is reached, if not at its own host",
+    )
+    command.add_argument(
+        "--ca-file", metavar="FILE", help="certification authorities to trust, as PEM"
+    )
+    command.add_argument(
+        "--proxy", metavar="URL", help="HTTP proxy on the way to the workspace"
+    )
+
+
+def _add_places(command: argparse.ArgumentParser) -> None:
+    _add_lake(command)
+    _add_spool(command)
+
+
+def _add_lake(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--lake", metavar="DIR", help="folder of the tables")
+
+
+def _add_spool(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--spool",
+        metavar="FILE",
+        help="file of the upload queue; of a lake by default DIR/_forwarder/spool.db",
+    )
+
+
+def _add_routing(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--events-threshold",
+        type=int,
+        metavar="N",
+        help="messages in 30 days that give a kind of event a table (default 10000)",
+    )
+    command.add_argument(
+        "--schema-name",
+        metavar="S",
+        help="names the common table, S_otherevents (default mparticle)",
+    )
+    command.add_argument(
+        "--table-name", metavar="T", help="table for all partner feeds"
+    )
+    command.add_argument(
+        "--split-feeds",
+        action="store_true",
+        help="one table for each event name of a partner feed",
+    )
+    command.add_argument(
+        "--drop-batches-without-events",
+        action="store_true",
+        help="don't forward a batch without events",
+    )
+
+
+_COMMANDS = (
+    ("forward", "Receive batches, and carry all that waits.", _add_forward),
+    ("plan", "Tell where batches would go; all are held in memory.", _add_plan),
+    ("status", "Tell where all messages of a spool are.", _add_places),
+    ("loads", "List the parked loads, then the latest others.", _add_loads),
+    ("parked", "List what is set aside, and why.", _add_places),
+    ("carry-on", "Open parked loads again, after a fix.", _add_carry_on),
+    ("dead-letters", "List what can't be forwarded.", _add_dead_letters),
+    ("replay", "Put dead letters back in the queue.", _add_replay),
+    ("check", "Try a destination, and leave nothing there.", _add_check),
+)
