@@ -1,0 +1,22 @@
+"""
+What a part must do, as test classes to inherit from.
+
+Each clause of `databricks_forwarder.protocols` has at least one test here that
+carries its number. Inherit the class that fits your part, give it the back
+doors it asks for, and let pytest collect it.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+# Without this a failing contract prints a bare AssertionError: pytest rewrites
+# assertions only in the modules it is told of.
+pytest.register_assert_rewrite(
+    "databricks_forwarder.testing.contracts.batcher",
+    "databricks_forwarder.testing.contracts.counts",
+    "databricks_forwarder.testing.contracts.destination",
+    "databricks_forwarder.testing.contracts.loader",
+    "databricks_forwarder.testing.contracts.router",
+    "databricks_forwarder.testing.contracts.stager",
+)

@@ -1,0 +1,433 @@
+"""
+What a loader must do, clause by clause.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pytest
+
+from databricks_forwarder.errors import (
+    PermanentError,
+    SchemaError,
+    SetupError,
+    TransientError,
+)
+from databricks_forwarder.model import (
+    LoadId,
+    LoadResult,
+    ParquetFile,
+    StagedFile,
+    TableName,
+)
+from databricks_forwarder.testing.contracts._clause import Contract, clause
+from databricks_forwarder.testing.contracts._samples import (
+    DEEP,
+    LOAD,
+    NARROW,
+    NEXT,
+    WIDE,
+    Row,
+    at_once,
+    parquet_file,
+    rows,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from databricks_forwarder.protocols import Loader
+
+__all__ = ["LoaderContract"]
+
+_TABLE = TableName("event_navigation_größe")
+_OTHER = TableName("main_otherevents")
+_FATES = (PermanentError, SetupError, TransientError)
+
+
+class LoaderContract(Contract):
+    """
+    The clauses L1 to L6 of `databricks_forwarder.protocols.Loader`.
+    """
+
+    @abstractmethod
+    def open(self) -> Loader:
+        """
+        Make a loader over the test's tables, as a new process sees them.
+        """
+
+    @abstractmethod
+    def stage(self, file: ParquetFile) -> StagedFile:
+        """
+        Back door: put *file* where the loader can read it.
+        """
+
+    @abstractmethod
+    def rows(self, table: TableName) -> list[Row]:
+        """
+        Back door: the rows of *table*, not through the loader.
+
+        A table that is not there has none. Values are what
+        ``pyarrow.Table.to_pylist`` gives: a map is a list of pairs, a moment
+        an aware datetime.
+        """
+
+    def staged(
+        self,
+        load_id: LoadId,
+        content: Sequence[Row],
+        *,
+        table: TableName = _TABLE,
+        part: int = 0,
+        schema: pa.Schema = NARROW,
+    ) -> StagedFile:
+        """
+        Write *content* as a file of a load, and stage it.
+        """
+        return self.stage(
+            parquet_file(
+                self.tmp_path, load_id, table, content, part=part, schema=schema
+            )
+        )
+
+    def held(self, table: TableName = _TABLE) -> list[Row]:
+        """
+        The rows of *table* by id.
+        """
+        return sorted(self.rows(table), key=lambda row: int(row["id"]))
+
+    def held_ids(self, table: TableName = _TABLE) -> list[int]:
+        """
+        The ids of the rows of *table*, sorted.
+        """
+        return sorted(row["id"] for row in self.rows(table))
+
+    @clause("L1")
+    def test_l1_every_row_of_every_file_is_there(self) -> None:
+        """
+        After a load of two files, all their rows are in the table, as written.
+        """
+        loader = self.open()
+        loader.prepare(_TABLE, NARROW)
+        files = [
+            self.staged(LOAD, rows(0, 3)),
+            self.staged(LOAD, rows(3, 2), part=1),
+        ]
+        result = loader.load(LOAD, _TABLE, files)
+
+        assert (LoadResult(5), rows(0, 3) + rows(3, 2)) == (result, self.held())
+
+    @clause("L1")
+    def test_l1_a_second_load_adds_its_rows(self) -> None:
+        """
+        Rows of an earlier load stay when the next one is loaded.
+        """
+        loader = self.open()
+        loader.prepare(_TABLE, NARROW)
+        loader.load(LOAD, _TABLE, [self.staged(LOAD, rows(0, 3))])
+        loader.load(NEXT, _TABLE, [self.staged(NEXT, rows(3, 2, load_id=NEXT))])
+
+        assert rows(0, 3) + rows(3, 2, load_id=NEXT) == self.held()
+
+    @clause("L1")
+    def test_l1_a_narrower_file_reads_as_null_where_it_has_nothing(self) -> None:
+        """
+        A file without columns that its table has, at any depth, loads as nulls.
+        """
+        loader = self.open()
+        loader.prepare(_TABLE, DEEP)
+        loader.load(LOAD, _TABLE, [self.staged(LOAD, rows(0, 3))])
+        row = self.held()[0]
+
+        assert (None, None, None, None, None) == (
+            row["extra"],
+            row["data"]["more"],
+            row["data"]["action"]["is_new"],
+            row["data"]["products"][0]["quantity"],
+            dict(row["identities"])["email"]["created"],
+        )
+
+    @clause("L1")
+    def test_l1_loads_at_once_are_all_there(self) -> None:
+        """
+        Two loads into one table at the same time both have their rows in it.
+        """
+        self.open().prepare(_TABLE, NARROW)
+        first = self.staged(LOAD, rows(0, 3))
+        second = self.staged(NEXT, rows(3, 3, load_id=NEXT))
+        at_once(
+            lambda: self.open().load(LOAD, _TABLE, [first]),
+            lambda: self.open().load(NEXT, _TABLE, [second]),
+        )
+
+        assert [0, 1, 2, 3, 4, 5] == self.held_ids()
+
+    @clause("L2")
+    def test_l2_loading_again_changes_nothing(self) -> None:
+        """
+        A repeat says how many rows there are and that they were there.
+        """
+        loader = self.open()
+        loader.prepare(_TABLE, NARROW)
+        files = [self.staged(LOAD, rows(0, 3))]
+        loader.load(LOAD, _TABLE, files)
+        result = loader.load(LOAD, _TABLE, files)
+
+        assert (LoadResult(3, was_repeat=True), [0, 1, 2]) == (result, self.held_ids())
+
+    @clause("L2")
+    def test_l2_another_process_changes_nothing(self) -> None:
+        """
+        A new process that prepares and loads again finds the load done.
+        """
+        files = [self.staged(LOAD, rows(0, 3))]
+        results = []
+        for loader in (self.open(), self.open()):
+            loader.prepare(_TABLE, NARROW)
+            results.append(loader.load(LOAD, _TABLE, files).was_repeat)
+
+        assert ([False, True], [0, 1, 2]) == (results, self.held_ids())
+
+    @clause("L2")
+    def test_l2_an_older_load_is_no_repeat_of_a_newer(self) -> None:
+        """
+        A load with lower offsets that comes after a newer one is loaded, once.
+        """
+        loader = self.open()
+        loader.prepare(_TABLE, NARROW)
+        loader.load(NEXT, _TABLE, [self.staged(NEXT, rows(3, 2, load_id=NEXT))])
+        files = [self.staged(LOAD, rows(0, 3))]
+        loader.load(LOAD, _TABLE, files)
+        loader.load(LOAD, _TABLE, files)
+
+        assert [0, 1, 2, 3, 4] == self.held_ids()
+
+    @clause("L2")
+    def test_l2_a_load_is_once_for_each_of_its_tables(self) -> None:
+        """
+        The same load id in two tables is two things to do.
+        """
+        loader = self.open()
+        for table in (_TABLE, _OTHER):
+            loader.prepare(table, NARROW)
+            files = [self.staged(LOAD, rows(0, 2), table=table)]
+            loader.load(LOAD, table, files)
+            loader.load(LOAD, table, files)
+
+        assert ([0, 1], [0, 1]) == (self.held_ids(), self.held_ids(_OTHER))
+
+    @clause("L2")
+    def test_l2_the_same_load_at_once_is_once(self) -> None:
+        """
+        Two holders that load the same at the same time load it once.
+        """
+        self.open().prepare(_TABLE, NARROW)
+        files = [self.staged(LOAD, rows(0, 3))]
+        loaders = [self.open(), self.open()]
+        at_once(
+            lambda: loaders[0].load(LOAD, _TABLE, files),
+            lambda: loaders[1].load(LOAD, _TABLE, files),
+        )
+
+        assert [0, 1, 2] == self.held_ids()
+
+    @clause("L3")
+    def test_l3_a_refused_schema_leaves_other_tables_to_load(self) -> None:
+        """
+        After one table was refused, another one loads.
+        """
+        loader = self.open()
+        loader.prepare(_TABLE, NARROW)
+        with pytest.raises(SchemaError):
+            loader.prepare(_TABLE, pa.schema({"id": pa.string()}))
+        loader.prepare(_OTHER, NARROW)
+        loader.load(LOAD, _OTHER, [self.staged(LOAD, rows(0, 2), table=_OTHER)])
+
+        assert [0, 1] == self.held_ids(_OTHER)
+
+    @clause("L3")
+    def test_l3_a_failed_load_leaves_all_tables_valid(self) -> None:
+        """
+        A load that fails has none of its rows in its table; others keep theirs.
+        """
+        loader = self.open()
+        for table in (_TABLE, _OTHER):
+            loader.prepare(table, NARROW)
+            loader.load(LOAD, table, [self.staged(LOAD, rows(0, 2), table=table)])
+        good = self.staged(NEXT, rows(2, 2, load_id=NEXT))
+        with pytest.raises(_FATES):
+            loader.load(NEXT, _TABLE, [good, self._no_parquet()])
+
+        assert ([0, 1], [0, 1]) == (self.held_ids(), self.held_ids(_OTHER))
+
+    @clause("L4")
+    def test_l4_prepared_table_is_empty(self) -> None:
+        """
+        A prepared table has no rows, however often it is prepared.
+        """
+        for _ in range(2):
+            loader = self.open()
+            loader.prepare(_TABLE, NARROW)
+            loader.prepare(_TABLE, NARROW)
+
+        assert [] == self.rows(_TABLE)
+
+    @clause("L4")
+    def test_l4_columns_are_added(self) -> None:
+        """
+        After preparing for more columns, old rows stay and new ones have them.
+        """
+        self._grow(WIDE)
+
+    @clause("L4")
+    def test_l4_columns_are_added_inside_lists_and_maps(self) -> None:
+        """
+        So it is with fields of structs that lie in a list or a map.
+        """
+        self._grow(DEEP)
+
+    def _grow(self, grown: pa.Schema) -> None:
+        loader = self.open()
+        loader.prepare(_TABLE, NARROW)
+        loader.load(LOAD, _TABLE, [self.staged(LOAD, rows(0, 3))])
+        loader.prepare(_TABLE, grown)
+        content = rows(3, 3, grown, load_id=NEXT)
+        loader.load(NEXT, _TABLE, [self.staged(NEXT, content, schema=grown)])
+
+        assert ([0, 1, 2], content) == (self.held_ids()[:3], self.held()[3:])
+
+    @clause("L4")
+    def test_l4_fewer_columns_drop_none(self) -> None:
+        """
+        Preparing for fewer columns leaves the others and their values.
+        """
+        loader = self.open()
+        loader.prepare(_TABLE, DEEP)
+        loader.load(LOAD, _TABLE, [self.staged(LOAD, rows(0, 3, DEEP), schema=DEEP)])
+        self.open().prepare(_TABLE, NARROW)
+
+        assert rows(0, 3, DEEP) == self.held()
+
+    @clause("L4")
+    def test_l4_another_type_is_refused_by_its_path(self) -> None:
+        """
+        A nested column of another type is refused with its path.
+        """
+        loader = self.open()
+        loader.prepare(_TABLE, NARROW)
+        price = pa.list_(pa.struct({"price": pa.string()}))
+        other = pa.schema({"data": pa.struct({"products": price})})
+
+        with pytest.raises(SchemaError, match=r"data\.products\.element\.price"):
+            loader.prepare(_TABLE, other)
+
+    @clause("L4")
+    def test_l4_a_refused_schema_changes_nothing(self) -> None:
+        """
+        When one column is refused, no other column of the schema is added.
+        """
+        loader = self.open()
+        loader.prepare(_TABLE, NARROW)
+        loader.load(LOAD, _TABLE, [self.staged(LOAD, rows(0, 3))])
+        conflicting = pa.schema({"new": pa.string(), "name": pa.int64()})
+        with pytest.raises(SchemaError):
+            loader.prepare(_TABLE, conflicting)
+
+        assert rows(0, 3) == self.held()
+
+    @clause("L4")
+    def test_l4_preparing_at_once_adds_all(self) -> None:
+        """
+        Two processes that prepare the same new table add the columns of both.
+        """
+        schemas = [pa.schema({"id": pa.int64(), name: pa.int64()}) for name in "ab"]
+        loaders = [self.open(), self.open()]
+        at_once(
+            lambda: loaders[0].prepare(_TABLE, schemas[0]),
+            lambda: loaders[1].prepare(_TABLE, schemas[1]),
+        )
+        both = pa.schema({"id": pa.int64(), "a": pa.int64(), "b": pa.int64()})
+        content = [{"id": 1, "a": 2, "b": 3}]
+        file = self.staged(LOAD, content, schema=both)
+        self.open().load(LOAD, _TABLE, [file])
+
+        assert content == self.held()
+
+    @clause("L5")
+    def test_l5_a_missing_file_has_a_fate(self) -> None:
+        """
+        A staged file that is gone comes out as an error with a fate.
+        """
+        loader = self.open()
+        loader.prepare(_TABLE, NARROW)
+        staged = self.staged(LOAD, rows(0, 3))
+        gone = StagedFile(
+            load_id=LOAD,
+            table=_TABLE,
+            uri=f"{staged.uri}.gone",
+            row_count=3,
+            size_bytes=1,
+        )
+
+        with pytest.raises(_FATES):
+            loader.load(LOAD, _TABLE, [gone])
+
+    @clause("L5")
+    def test_l5_a_damaged_file_has_a_fate(self) -> None:
+        """
+        A staged file that is no Parquet comes out as an error with a fate.
+        """
+        loader = self.open()
+        loader.prepare(_TABLE, NARROW)
+
+        with pytest.raises(_FATES):
+            loader.load(NEXT, _TABLE, [self._no_parquet()])
+
+    @clause("L5")
+    def test_l5_a_failed_load_can_be_done_later(self) -> None:
+        """
+        A load that failed is loaded when its files are mended, as no repeat.
+        """
+        loader = self.open()
+        loader.prepare(_TABLE, NARROW)
+        with pytest.raises(_FATES):
+            loader.load(NEXT, _TABLE, [self._no_parquet()])
+        result = loader.load(
+            NEXT, _TABLE, [self.staged(NEXT, rows(0, 2, load_id=NEXT))]
+        )
+
+        assert (LoadResult(2), [0, 1]) == (result, self.held_ids())
+
+    @clause("L6")
+    def test_l6_no_files_have_no_effect(self) -> None:
+        """
+        Loading no files does nothing, and is not taken for the load.
+        """
+        loader = self.open()
+        nothing = loader.load(LOAD, _TABLE, [])
+        loader.prepare(_TABLE, NARROW)
+        loader.load(LOAD, _TABLE, [])
+        result = loader.load(LOAD, _TABLE, [self.staged(LOAD, rows(0, 2))])
+
+        assert (LoadResult(0), LoadResult(2), [0, 1]) == (
+            nothing,
+            result,
+            self.held_ids(),
+        )
+
+    def _no_parquet(self) -> StagedFile:
+        path = self.tmp_path / "damaged.parquet"
+        path.write_bytes(b"this was a Parquet file once")
+        return self.stage(
+            ParquetFile(
+                load_id=NEXT,
+                table=_TABLE,
+                part=7,
+                path=path,
+                row_count=1,
+                size_bytes=path.stat().st_size,
+            )
+        )
