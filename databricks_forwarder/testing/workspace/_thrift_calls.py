@@ -1,0 +1,283 @@
+"""
+The calls of the Thrift service, one method for each.
+
+Source: databricks-sql-connector 4.9.0, observed on the wire.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from databricks_forwarder.testing.workspace._refusals import RefusedError
+from databricks_forwarder.testing.workspace._results import Session
+from databricks_forwarder.testing.workspace._thrift_metadata import STATEMENTS
+from databricks_forwarder.testing.workspace._thrift_results import (
+    OK,
+    metadata,
+    page_of,
+    ttypes,
+)
+
+if TYPE_CHECKING:
+    from databricks_forwarder.testing.workspace._http import Request
+    from databricks_forwarder.testing.workspace._operation import Operation, State
+    from databricks_forwarder.testing.workspace._operations import (
+        OpenedSession,
+        Operations,
+    )
+    from databricks_forwarder.testing.workspace._sent_rows import SentRows
+
+__all__ = ["CALLS", "Call", "refused"]
+
+_STATES: dict[State, int] = {
+    "PENDING": ttypes.TOperationState.PENDING_STATE,
+    "RUNNING": ttypes.TOperationState.RUNNING_STATE,
+    "SUCCEEDED": ttypes.TOperationState.FINISHED_STATE,
+    "FAILED": ttypes.TOperationState.ERROR_STATE,
+    "CANCELED": ttypes.TOperationState.CANCELED_STATE,
+    "CLOSED": ttypes.TOperationState.CLOSED_STATE,
+}
+_SUFFICES = ttypes.TProtocolVersion.SPARK_CLI_SERVICE_PROTOCOL_V8
+
+
+class Call:
+    """
+    One call, with who makes it.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        *,
+        operations: Operations,
+        rows: SentRows,
+        catalog: str,
+        poll_seconds: float,
+    ) -> None:
+        self._request = request
+        self._principal = str(request.principal)
+        self._operations = operations
+        self._rows = rows
+        self._catalog = catalog
+        self._poll_seconds = poll_seconds
+
+    def open_session(self, req: Any) -> Any:
+        """
+        Open a session, in a namespace if the client names one.
+        """
+        named = _named(req.initialNamespace)
+        context = Session(
+            principal=self._principal,
+            catalog=named.get("catalog", self._catalog),
+            schema=named.get("schema", "default"),
+            configuration=dict(req.configuration or {}),
+        )
+        with self._operations.misfortune("open_session", self._request.path):
+            opened = self._operations.open_session(context, named)
+        return ttypes.TOpenSessionResp(
+            status=OK,
+            serverProtocolVersion=min(req.client_protocol_i64 or _SUFFICES, _SUFFICES),
+            sessionHandle=ttypes.TSessionHandle(sessionId=_identifier(opened.id)),
+            initialNamespace=req.initialNamespace,
+            canUseMultipleCatalogs=True,
+        )
+
+    def close_session(self, req: Any) -> Any:
+        """
+        End a session and what runs in it.
+        """
+        self._operations.close_session(self._session(req))
+        return ttypes.TCloseSessionResp(status=OK)
+
+    def execute(self, req: Any) -> Any:
+        """
+        Begin a statement and, if the client wants, wait a while for its rows.
+        """
+        if req.parameters:
+            raise RefusedError(
+                "UNSUPPORTED_FEATURE",
+                "The loopback workspace has no parameters in statements.",
+                sqlstate="0A000",
+            )
+        session = self._session(req)
+        operation = self._run(req.statement or "", session, req)
+        return ttypes.TExecuteStatementResp(
+            status=OK,
+            operationHandle=_handle(operation),
+            directResults=req.getDirectResults
+            and self._direct(operation, req.getDirectResults),
+        )
+
+    def list_things(self, req: Any) -> Any:
+        """
+        List catalogs, schemas, tables or columns, as a statement of their own.
+        """
+        name = type(req).__name__[1:-3]
+        operation = self._run(
+            STATEMENTS[name](req, self._catalog), self._session(req), req
+        )
+        wanted = req.getDirectResults
+        return getattr(ttypes, f"T{name}Resp")(
+            status=OK,
+            operationHandle=_handle(operation),
+            directResults=wanted and self._direct(operation, wanted),
+        )
+
+    def poll(self, req: Any) -> Any:
+        """
+        Say how far a statement is; wait a while for its end first.
+        """
+        operation = self._operation(req)
+        with self._operations.misfortune("poll", operation.statement):
+            operation.wait(self._poll_seconds)
+        return _status(operation)
+
+    def tell_metadata(self, req: Any) -> Any:
+        """
+        Say what columns a result has.
+        """
+        return self._metadata(self._operation(req))
+
+    def fetch(self, req: Any) -> Any:
+        """
+        Send the next rows.
+        """
+        operation = self._operation(req)
+        if req.orientation == ttypes.TFetchOrientation.FETCH_FIRST:
+            operation.next_row = 0
+        if req.startRowOffset is not None:
+            operation.next_row = req.startRowOffset
+        page = self._page(operation, req)
+        page.resultSetMetadata = self._metadata(operation)
+        return page
+
+    def cancel(self, req: Any) -> Any:
+        """
+        Cancel a statement.
+        """
+        self._operation(req).cancel()
+        return ttypes.TCancelOperationResp(status=OK)
+
+    def close(self, req: Any) -> Any:
+        """
+        Forget a statement.
+        """
+        self._operations.close_operation(self._operation(req))
+        return ttypes.TCloseOperationResp(status=OK)
+
+    def _run(self, statement: str, session: OpenedSession, req: Any) -> Operation:
+        self._request.entry.statement = statement
+        return self._operations.run(statement, session, asked=req)
+
+    def _direct(self, operation: Operation, wanted: Any) -> Any:
+        """
+        The whole way of a short statement, in the reply to its beginning.
+        """
+        operation.wait(self._poll_seconds)
+        direct = ttypes.TSparkDirectResults(operationStatus=_status(operation))
+        if operation.state == "SUCCEEDED":
+            direct.resultSetMetadata = self._metadata(operation)
+            direct.resultSet = self._page(operation, wanted)
+            if not direct.resultSet.hasMoreRows:
+                self._operations.close_operation(operation)
+                direct.closeOperation = ttypes.TCloseOperationResp(status=OK)
+        return direct
+
+    def _metadata(self, operation: Operation) -> Any:
+        rows = self._rows.of(operation)
+        is_transfer = operation.result.transfer is not None
+        return metadata(rows, operation.asked, is_transfer=is_transfer)
+
+    def _page(self, operation: Operation, wanted: Any) -> Any:
+        rows = self._rows.of(operation)
+        row_bytes = max(1, rows.nbytes // max(1, rows.num_rows))
+        most = max(1, (wanted.maxBytes or rows.nbytes) // row_bytes)
+        count = min(wanted.maxRows or rows.num_rows, most)
+        page = page_of(rows, operation.asked, operation.next_row, count)
+        operation.next_row = min(operation.next_row + count, rows.num_rows)
+        return ttypes.TFetchResultsResp(
+            status=OK, hasMoreRows=operation.next_row < rows.num_rows, results=page
+        )
+
+    def _session(self, req: Any) -> OpenedSession:
+        id_ = _id(req.sessionHandle and req.sessionHandle.sessionId)
+        return self._operations.session(id_, self._principal)
+
+    def _operation(self, req: Any) -> Operation:
+        id_ = _id(req.operationHandle and req.operationHandle.operationId)
+        return self._operations.operation(id_, self._principal)
+
+
+CALLS = {
+    "OpenSession": "open_session",
+    "CloseSession": "close_session",
+    "ExecuteStatement": "execute",
+    "GetOperationStatus": "poll",
+    "GetResultSetMetadata": "tell_metadata",
+    "FetchResults": "fetch",
+    "CancelOperation": "cancel",
+    "CloseOperation": "close",
+    **dict.fromkeys(STATEMENTS, "list_things"),
+}
+"""Name of a call → the method that answers it."""
+
+
+def _named(namespace: Any) -> dict[str, str]:
+    if namespace is None:
+        return {}
+    named = {"catalog": namespace.catalogName, "schema": namespace.schemaName}
+    return {kind: name for kind, name in named.items() if name}
+
+
+def _id(identifier: Any) -> uuid.UUID:
+    guid = identifier and identifier.guid
+    if not guid:
+        raise RefusedError("INVALID_HANDLE", "The request has no handle.", status=404)
+    return uuid.UUID(bytes=guid[:16].ljust(16))
+
+
+def _identifier(id_: uuid.UUID) -> Any:
+    # Who may use a handle is told by its principal; the secret adds nothing.
+    return ttypes.THandleIdentifier(guid=id_.bytes, secret=id_.bytes)
+
+
+def _handle(operation: Operation) -> Any:
+    return ttypes.TOperationHandle(
+        operationId=_identifier(operation.id),
+        operationType=ttypes.TOperationType.EXECUTE_STATEMENT,
+        hasResultSet=True,
+    )
+
+
+def refused(error: RefusedError) -> Any:
+    """
+    The status that a refusal is told with.
+    """
+    if error.error_class == "INVALID_HANDLE":
+        return ttypes.TStatus(
+            statusCode=ttypes.TStatusCode.INVALID_HANDLE_STATUS,
+            errorMessage=error.message,
+        )
+    return ttypes.TStatus(
+        statusCode=ttypes.TStatusCode.ERROR_STATUS,
+        sqlState=error.sqlstate,
+        errorMessage=error.display,
+        displayMessage=error.display,
+    )
+
+
+def _status(operation: Operation) -> Any:
+    status = ttypes.TGetOperationStatusResp(
+        status=OK,
+        operationState=_STATES[operation.state],
+        hasResultSet=True,
+    )
+    refusal = operation.refusal
+    if refusal:
+        status.sqlState = refusal.sqlstate
+        status.errorMessage = status.displayMessage = refusal.display
+        status.diagnosticInfo = refusal.display
+    if operation.state == "SUCCEEDED":
+        status.numModifiedRows = operation.result.modified_row_count
+    return status
