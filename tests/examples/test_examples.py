@@ -1,0 +1,162 @@
+"""
+Each example runs and says what it is there to show.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import runpy
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from databricks_forwarder.testing.workspace import Workspace
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def main_of(name: str) -> Callable[[Path], int]:
+    """
+    The function that an example's program calls with its folder.
+    """
+    main: Callable[[Path], int] = runpy.run_path(str(EXAMPLES / name))["main"]
+    return main
+
+
+def test_local_lake_shows_tables_and_a_nested_field(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    The samples are in tables, products can be asked for, the account adds up.
+    """
+    code = main_of("local_lake.py")(tmp_path / "lake")
+    said = capsys.readouterr().out
+
+    assert 0 == code
+    assert "   580 screen_view\n" in said
+    assert "│ Oolong  │   173 │       1903.00 │" in said
+    assert "Account(received=2560, loaded=2560, dead=0, dropped=0, pending=0)" in said
+
+
+def test_local_lake_adds_when_it_is_run_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    The second run hands the samples in anew.
+    """
+    main = main_of("local_lake.py")
+    codes = [main(tmp_path), main(tmp_path)]
+    said = capsys.readouterr().out
+
+    assert [0, 0] == codes
+    assert "  1160 screen_view\n" in said
+    assert "Account(received=5120, loaded=5120, dead=0, dropped=0, pending=0)" in said
+
+
+def test_local_lake_runs_as_a_program_in_an_empty_folder(tmp_path: Path) -> None:
+    """
+    Without arguments the lake is made where the program runs, and nothing else.
+    """
+    ran = subprocess.run(
+        [sys.executable, EXAMPLES / "local_lake.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(EXAMPLES.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (0, "") == (ran.returncode, ran.stderr)
+    assert ["lake"] == [path.name for path in tmp_path.iterdir()]
+
+
+def test_custom_router_does_what_it_planned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    Each tenant has a table; the plan said so before.
+    """
+    code = main_of("custom_router.py")(tmp_path)
+    said = capsys.readouterr().out
+
+    assert 0 == code
+    assert [
+        "plan: acme_events would get 2",
+        "plan: globex_events would get 1",
+        "plan: mparticle_otherevents would get 1",
+        "plan: 1 would be dropped",
+        "done: acme_events got 2",
+        "done: globex_events got 1",
+        "done: mparticle_otherevents got 1",
+        "Account(received=5, loaded=4, dead=0, dropped=1, pending=0)",
+    ] == said.splitlines()
+
+
+def test_replay_brings_a_dead_letter_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    A payload that a router broke on is loaded after the fix.
+    """
+    code = main_of("replay.py")(tmp_path)
+    said = capsys.readouterr().out
+
+    assert 0 == code
+    assert [
+        "offset 1 is dead: the router's group raised TypeError",
+        "Account(received=2, loaded=1, dead=1, dropped=0, pending=0)",
+        "1 payload is back in the queue",
+        "events_unknown got 1",
+        "Account(received=2, loaded=2, dead=0, dropped=0, pending=0)",
+    ] == said.splitlines()
+
+
+@pytest.mark.parametrize(
+    "path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name
+)
+def test_example_is_short_and_says_what_it_shows(path: Path) -> None:
+    """
+    An example fits a screen and has a docstring.
+    """
+    text = path.read_text()
+
+    assert len(text.splitlines()) < 60
+    assert ast.get_docstring(ast.parse(text))
+
+
+def test_databricks_shows_tables_and_a_nested_field(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    What the local lake shows, the workspace shows over the real connector.
+    """
+    with Workspace() as workspace:
+        code = runpy.run_path(str(EXAMPLES / "databricks.py"))["main"](
+            tmp_path / "spool.db", workspace
+        )
+    said = capsys.readouterr().out
+
+    assert 0 == code
+    assert "   580 screen_view\n" in said
+    assert "Oolong 173 1903.00\n" in said
+    assert "Account(received=2560, loaded=2560, dead=0, dropped=0, pending=0)" in said
+
+
+def test_databricks_runs_as_a_program_in_an_empty_folder(tmp_path: Path) -> None:
+    """
+    It needs no account and no argument, and says nothing on standard error.
+    """
+    ran = subprocess.run(
+        [sys.executable, EXAMPLES / "databricks.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(EXAMPLES.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (0, "") == (ran.returncode, ran.stderr)

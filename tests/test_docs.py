@@ -1,0 +1,216 @@
+"""
+The documentation does what it says: its blocks are executed.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import importlib.util
+import io
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from contract_runner import failing_clauses
+
+from databricks_forwarder import protocols
+from databricks_forwarder._rows import schema_of
+from databricks_forwarder.mparticle.batch import BODIES
+from databricks_forwarder.mparticle.shapes import object_shape
+from databricks_forwarder.testing.contracts import destination
+
+ROOT = Path(__file__).parents[1]
+PAGES = [
+    "README.md",
+    "docs/tutorial.md",
+    *sorted(
+        page.relative_to(ROOT).as_posix()
+        for page in (ROOT / "docs/how-to").glob("*.md")
+    ),
+]
+_BLOCK = re.compile(r"^```(python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def run_page(page: str, names: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """
+    Run the Python of *page* in order; return what it promises and what it prints.
+
+    A block of text promises what the block of Python before it prints. What
+    the blocks define is in *names* afterwards.
+    """
+    told: list[str] = []
+    printed: list[str] = []
+    output = io.StringIO()
+    for language, text in _BLOCK.findall((ROOT / page).read_text()):
+        if language == "text":
+            told.append(text)
+            printed.append(output.getvalue())
+            continue
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output):
+            exec(compile(text, page, "exec"), names)
+    return told, printed
+
+
+@pytest.fixture(name="from_code", scope="module")
+def _from_code() -> ModuleType:
+    place = ROOT / "docs" / "_ext" / "from_code.py"
+    spec = importlib.util.spec_from_file_location("from_code", place)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_blocks_print_what_the_page_says(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Each block of Python runs, and prints the text that stands below it.
+    """
+    monkeypatch.chdir(tmp_path)
+
+    told, printed = run_page(page, {"__name__": "page"})
+
+    assert told == printed
+
+
+def test_contracts_of_the_page_on_testing_routers_hold(tmp_path: Path) -> None:
+    """
+    The classes shown pass their contract, but for the clauses they exempt.
+    """
+    names: dict[str, Any] = {"__name__": "page"}
+    run_page("docs/how-to/test-your-router.md", names)
+    examined = {
+        name: failing_clauses(value, tmp_path / name)
+        for name, value in names.items()
+        if name.startswith("Test")
+    }
+
+    assert {"TestTableByType": set(), "TestOneTable": {"R6"}} == examined
+
+
+def test_readme_has_two_commands_of_one_line() -> None:
+    """
+    The main job and the tests are one line each, from a clone to the result.
+    """
+    readme = (ROOT / "README.md").read_text()
+    commands = re.findall(r"^python3 -m venv .*", readme, flags=re.MULTILINE)
+
+    assert ["examples/local_lake.py", "pytest -n auto"] == [
+        " ".join(command.split("python ")[-1].removeprefix("-m ").split())
+        for command in commands
+    ]
+
+
+def test_delivery_tells_each_call_that_a_process_may_die_beside() -> None:
+    """
+    The page on delivery has the calls of the crash matrix, and no others.
+    """
+    matrix = ast.parse((ROOT / "tests/journeys/test_crashes.py").read_text())
+    (calls,) = (
+        ast.literal_eval(node.value)
+        for node in matrix.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "CALLS"
+    )
+    page = (ROOT / "docs/explanation/delivery.md").read_text()
+    _, steps = page.split("## In a step")
+    told = {
+        word
+        for cell in re.findall(r"^\| (.+?) \|", steps, re.MULTILINE)
+        for word in re.findall(r"`(\w+)`", cell)
+    }
+
+    # A load is parked instead of committed, by a test of its own.
+    assert {method for _, method in calls} | {"park"} == told
+
+
+def test_each_clause_is_listed(from_code: ModuleType) -> None:
+    """
+    The page of clauses has every clause of every protocol, word for word.
+    """
+    page = from_code.PAGES["clauses"]()
+    places = [*(getattr(protocols, name) for name in protocols.__all__), destination]
+    documented = {
+        f"**{number}.** {words}"
+        for place in places
+        for number, words in from_code.clauses(place).items()
+    }
+
+    assert documented == {line for line in page.splitlines() if line.startswith("**")}
+
+
+def test_each_clause_has_a_test_but_the_walk_s(from_code: ModuleType) -> None:
+    """
+    Each clause is examined by a contract; R4 is owed by the walk itself.
+    """
+    tested = from_code.tests_by_clause().keys()
+    places = [*(getattr(protocols, name) for name in protocols.__all__), destination]
+    numbers = {number for place in places for number in from_code.clauses(place)}
+
+    assert {"R4"} == numbers ^ tested
+
+
+def test_clauses_are_numbered_without_gaps(from_code: ModuleType) -> None:
+    """
+    The batcher's clauses run from B1 to B14, in words of their own.
+    """
+    found = from_code.clauses(protocols.Batcher)
+
+    assert [f"B{number}" for number in range(1, 15)] == list(found)
+    assert all(found.values())
+
+
+def test_table_layout_has_a_section_for_each_event_type(from_code: ModuleType) -> None:
+    """
+    The table reference tells the columns of every event type.
+    """
+    page = from_code.PAGES["event columns"]()
+
+    assert [f"### {event_type}" for event_type in sorted(BODIES)] == [
+        line for line in page.splitlines() if line.startswith("### ")
+    ]
+
+
+def test_table_layout_spells_nested_fields(from_code: ModuleType) -> None:
+    """
+    A product's price is listed as the path under which SQL finds it.
+    """
+    page = from_code.PAGES["event columns"]()
+
+    assert "| `data.product_action.products[].price` | `DOUBLE` |" in page
+
+
+def test_table_layout_names_every_column(from_code: ModuleType) -> None:
+    """
+    No column of the widest table is missing from the table reference.
+    """
+    layout = (ROOT / "docs/reference/table-layout.md").read_text()
+    page = layout + "".join(write() for write in from_code.PAGES.values())
+    columns = schema_of(None)
+    wanted = {column.name for column in columns if column.name != "data"} | {
+        f"data.{field.name}" for field in columns.field("data").type
+    }
+
+    assert set() == {name for name in wanted if f"`{name}`" not in page}
+
+
+def test_table_layout_tells_each_renamed_field() -> None:
+    """
+    A field whose column has another name than the JSON is said to.
+    """
+    layout = (ROOT / "docs/reference/table-layout.md").read_text()
+    renamed = {
+        (field.json_name, field.name)
+        for body in BODIES.values()
+        for field in object_shape(body).fields
+        if field.json_name != field.name
+    }
+
+    assert {("new", "new_identity"), ("old", "old_identity")} == renamed
+    assert all(f"`{name}`" in layout for names in renamed for name in names)

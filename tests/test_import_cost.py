@@ -1,0 +1,62 @@
+"""
+Importing the package is cheap.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"pyarrow", "deltalake", "duckdb", "databricks", "numpy", "requests", "rich"}
+
+
+def modules_after(statement: str) -> set[str]:
+    """
+    Run *statement* in a new process; return the top names of what it loaded.
+    """
+    program = (
+        f"import sys, json; {statement}; "
+        "print(json.dumps([name.partition('.')[0] for name in sys.modules]))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    return set(json.loads(ran.stdout))
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "databricks_forwarder",
+        "databricks_forwarder.errors",
+        "databricks_forwarder.model",
+        "databricks_forwarder.protocols",
+        "databricks_forwarder.settings",
+        "databricks_forwarder.batchers.memory",
+        "databricks_forwarder.batchers.sqlite",
+        "databricks_forwarder.counts.memory",
+        "databricks_forwarder.counts.sqlite",
+        "databricks_forwarder.routers.default",
+        "databricks_forwarder.stagers.memory",
+        "databricks_forwarder.stagers.directory",
+    ],
+)
+def test_import_brings_in_nothing_heavy(module: str) -> None:
+    """
+    The heavy dependencies come in when a part that needs them is made.
+    """
+    loaded = modules_after(f"import {module}")
+
+    assert set() == loaded & HEAVY
+
+
+def test_fakes_need_no_test_framework() -> None:
+    """
+    `databricks_forwarder.testing` can be imported without pytest.
+    """
+    loaded = modules_after("import databricks_forwarder.testing")
+
+    assert set() == loaded & {"pytest", "_pytest", "hypothesis"}
