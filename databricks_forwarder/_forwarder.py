@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from databricks_forwarder._abilities import offers
 from databricks_forwarder._clock import SystemClock
 from databricks_forwarder._door import admit, admit_all
 from databricks_forwarder._due import Due
@@ -423,9 +424,7 @@ class Forwarder:
             due_at=self._due.at(status),
             is_running=self._worker.is_running,
             destination=(
-                self._loader.state()
-                if isinstance(self._loader, TellingLoader)
-                else None
+                self._loader.state() if offers(self._loader, TellingLoader) else None
             ),
             error=self._worker.last_error,
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from databricks_forwarder._abilities import offers
 from databricks_forwarder._routes import ask
 from databricks_forwarder.errors import PayloadError
 from databricks_forwarder.mparticle.keys import KeyMaker
@@ -66,7 +67,7 @@ def plan(
     Raises:
         RouteError: The router raised.
     """
-    keys = KeyMaker(router.group if isinstance(router, GroupingRouter) else None)
+    keys = KeyMaker(router.group if offers(router, GroupingRouter) else None)
     counts: Counter[EventKey] = Counter()
     dead: dict[int, str] = {}
     for index, document in enumerate(documents):
@@ -74,7 +75,7 @@ def plan(
             counts.update(keys.glance(document))
         except PayloadError as error:  # noqa: PERF203  # each payload fails alone
             dead[index] = str(error)
-    asked = _Preview(router) if isinstance(router, PreviewingRouter) else router
+    asked = _Preview(router) if offers(router, PreviewingRouter) else router
     routes = ask(asked, counts, common, at=at)
     by_table: dict[Table, dict[EventKey, int]] = {}
     for key, table in routes.items():

@@ -7,6 +7,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from databricks_forwarder._abilities import offers
 from databricks_forwarder.errors import ConfigurationError
 from databricks_forwarder.protocols import (
     GroupingRouter,
@@ -55,10 +56,10 @@ class FirstMatch:
         # Both are set only if they can do their work: who has a `group` is asked
         # for each batch, and who has a `preview` must give no name.
         for router in routers:
-            if isinstance(router, GroupingRouter):
+            if offers(router, GroupingRouter):
                 self.group = router.group
                 break
-        if all(isinstance(router, PreviewingRouter) for router in routers):
+        if all(offers(router, PreviewingRouter) for router in routers):
             self.preview = self._preview
 
     def __repr__(self) -> str:
@@ -80,7 +81,7 @@ class FirstMatch:
         Tell every router that learns, each with all messages.
         """
         for router in self.routers:
-            if isinstance(router, LearningRouter):
+            if offers(router, LearningRouter):
                 router.loaded(load_id, counts, at=at)
 
     def _preview(
@@ -89,7 +90,7 @@ class FirstMatch:
         asked = [
             partial(router.preview, at=at)
             for router in self.routers
-            if isinstance(router, PreviewingRouter)
+            if offers(router, PreviewingRouter)
         ]
         return _first_answers(asked, counts)
 
