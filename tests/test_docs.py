@@ -4,7 +4,6 @@ The documentation does what it says: its blocks are executed.
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import importlib.util
 import io
@@ -106,28 +105,6 @@ def test_readme_has_two_commands_of_one_line() -> None:
         " ".join(command.split("python ")[-1].removeprefix("-m ").split())
         for command in commands
     ]
-
-
-def test_delivery_tells_each_call_that_a_process_may_die_beside() -> None:
-    """
-    The page on delivery has the calls of the crash matrix, and no others.
-    """
-    matrix = ast.parse((ROOT / "tests/journeys/test_crashes.py").read_text())
-    (calls,) = (
-        ast.literal_eval(node.value)
-        for node in matrix.body
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "CALLS"
-    )
-    page = (ROOT / "docs/explanation/delivery.md").read_text()
-    _, steps = page.split("## In a step")
-    told = {
-        word
-        for cell in re.findall(r"^\| (.+?) \|", steps, re.MULTILINE)
-        for word in re.findall(r"`(\w+)`", cell)
-    }
-
-    # A load is parked instead of committed, by a test of its own.
-    assert {method for _, method in calls} | {"park"} == told
 
 
 def test_each_clause_is_listed(from_code: ModuleType) -> None:
