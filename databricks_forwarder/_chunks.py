@@ -75,131 +75,161 @@ def write_rows(  # noqa: PLR0913  # what one pass needs
         files: Takes the rows.
         beat: Called after each chunk, so that the lease can be kept alive.
     """
-    tally = Tally()
-    for chunk in _chunks(_routed(lease, keys, routes, common, tally)):
-        for part in _arranged(chunk, lease.load_id, tally):
+    reader = _Reader(lease.load_id, keys, routes, common)
+    for chunk in _chunks(reader.whole(lease.records)):
+        for part in _arranged(chunk, reader):
             files.write(part.table.name, part.rows, part.size_bytes)
-            tally.rescued_row_count += part.rescued_count
+            reader.tally.rescued_row_count += part.rescued_count
         beat()
-    tally.dead.sort(key=lambda letter: letter.offset)
-    return tally
+    reader.tally.dead.sort(key=lambda letter: letter.offset)
+    return reader.tally
 
 
-@attrs.frozen
-class _Routed:
+@attrs.define
+class _Reader:
     """
-    Strictly private.
+    Reads the records of one lease, and tallies what becomes of them.
     """
 
-    record: Record
-    batch: RoutedBatch
-    keys: Sequence[EventKey]
+    load_id: LoadId
+    keys: KeyMaker
+    routes: Routes
+    common: Table
+    tally: Tally = attrs.field(factory=Tally)
 
-    @property
-    def row_bytes(self) -> int:
+    def whole(self, records: Iterable[Record | DamagedRecord]) -> Iterator[Record]:
         """
-        At most what its rows will take, about.
+        Give the records that are not damaged; the others are dead.
         """
-        return len(self.record.payload) * len(self.keys)
+        for record in records:
+            if isinstance(record, DamagedRecord):
+                self.tally.dead.append(_dead(record, record.reason, self.load_id))
+            else:
+                yield record
+
+    def read(self, record: Record) -> tuple[RoutedBatch, Sequence[EventKey]]:
+        """
+        Decode a record, and route its messages.
+
+        Raises:
+            PayloadError: It can't be forwarded.
+        """
+        decoded = decode(record.payload)
+        keys = self.keys.keys(decoded)
+        if len(keys) != record.message_count:
+            msg = (
+                f"it was counted as {record.message_count} messages when received and "
+                f"has {len(keys)}"
+            )
+            raise DecodeError(msg)
+        tables = [self.routes.get(key, self.common) for key in keys]
+        return RoutedBatch(record.offset, record.received_at, decoded, tables), keys
 
 
-def _chunks(batches: Iterable[_Routed]) -> Iterator[Sequence[_Routed]]:
-    chunk: list[_Routed] = []
+@attrs.define
+class _Reading:
+    """
+    One go at some records: what it came to counts once all of it went well.
+    """
+
+    reader: _Reader
+    keys: list[EventKey] = attrs.field(factory=list)
+    tables: list[Table | None] = attrs.field(factory=list)
+    dead: list[DeadLetter] = attrs.field(factory=list)
+
+    def batches(self, records: Iterable[Record]) -> Iterator[RoutedBatch]:
+        """
+        Give the batches of *records*, each read when it is asked for.
+        """
+        for record in records:
+            try:
+                batch, keys = self.reader.read(record)
+            except PayloadError as error:  # noqa: PERF203  # each dies alone
+                self.dead.append(_dead(record, str(error), self.reader.load_id))
+            else:
+                self.keys += keys
+                self.tables += batch.tables
+                yield batch
+
+    def tell(self) -> None:
+        """
+        Tally it.
+        """
+        tally = self.reader.tally
+        kept = [
+            key
+            for key, table in zip(self.keys, self.tables, strict=True)
+            if table is not None
+        ]
+        tally.counts.update(kept)
+        tally.dropped += len(self.keys) - len(kept)
+        tally.dead += self.dead
+
+
+def _row_bytes(record: Record) -> int:
+    """
+    At most what its rows will take, about.
+    """
+    return len(record.payload) * record.message_count
+
+
+def _chunks(records: Iterable[Record]) -> Iterator[Sequence[Record]]:
+    chunk: list[Record] = []
     size_bytes = row_bytes = 0
-    for each in batches:
-        if chunk and row_bytes + each.row_bytes > _CHUNK_ROW_BYTES:
+    for each in records:
+        if chunk and row_bytes + _row_bytes(each) > _CHUNK_ROW_BYTES:
             yield chunk
             chunk, size_bytes, row_bytes = [], 0, 0
         chunk.append(each)
-        size_bytes += len(each.record.payload)
-        row_bytes += each.row_bytes
+        size_bytes += len(each.payload)
+        row_bytes += _row_bytes(each)
         if len(chunk) >= _CHUNK_RECORDS or size_bytes >= _CHUNK_BYTES:
             yield chunk
             chunk, size_bytes, row_bytes = [], 0, 0
     yield chunk
 
 
-def _arranged(
-    chunk: Sequence[_Routed], load_id: LoadId, tally: Tally
-) -> Iterable[TableRows]:
+def _arranged(chunk: Sequence[Record], reader: _Reader) -> Iterable[TableRows]:
     """
-    Arrange a chunk, and count what came of it.
+    Arrange a chunk, and tally what came of it.
     """
-    if len(chunk) == 1 and chunk[0].row_bytes > _CHUNK_ROW_BYTES:
-        return _arranged_in_pieces(chunk[0], load_id, tally)
+    if len(chunk) == 1 and _row_bytes(chunk[0]) > _CHUNK_ROW_BYTES:
+        return _arranged_in_pieces(chunk[0], reader)
+    reading = _Reading(reader)
     try:
-        parts = list(arrange([each.batch for each in chunk], load_id))
+        parts = list(arrange(reading.batches(chunk), reader.load_id))
     except MemoryError:
         # Nobody's payload is to blame.
         raise
     except Exception as error:  # noqa: BLE001  # whatever a payload does, it does alone
         if len(chunk) > 1:
-            each_alone = (_arranged([each], load_id, tally) for each in chunk)
+            each_alone = (_arranged([each], reader) for each in chunk)
             return [part for parts in each_alone for part in parts]
         reason = f"it can't be arranged in rows: {type(error).__name__}"
-        tally.dead.append(_dead(chunk[0].record, reason, load_id))
+        reader.tally.dead.append(_dead(chunk[0], reason, reader.load_id))
         return []
-    for each in chunk:
-        _count(each, tally)
+    reading.tell()
     return parts
 
 
-def _arranged_in_pieces(
-    routed: _Routed, load_id: LoadId, tally: Tally
-) -> Iterator[TableRows]:
+def _arranged_in_pieces(record: Record, reader: _Reader) -> Iterator[TableRows]:
     """
     Arrange a batch whose rows are too much at once, some events at a time.
     """
-    batch = routed.batch
-    step = max(1, _CHUNK_ROW_BYTES // len(routed.record.payload))
-    for first in range(0, len(batch.tables), step):
-        events = batch.decoded.events[first : first + step]
-        piece = RoutedBatch(
-            batch.offset,
-            batch.received_at,
-            DecodedBatch(batch.decoded.batch, events, batch.decoded.rescued),
-            batch.tables[first : first + step],
-            first,
-        )
-        yield from arrange([piece], load_id)
-    _count(routed, tally)
-
-
-def _count(routed: _Routed, tally: Tally) -> None:
-    kept = [
-        key
-        for key, table in zip(routed.keys, routed.batch.tables, strict=True)
-        if table is not None
-    ]
-    tally.counts.update(kept)
-    tally.dropped += len(routed.keys) - len(kept)
-
-
-def _routed(
-    lease: Lease, keys: KeyMaker, routes: Routes, common: Table, tally: Tally
-) -> Iterator[_Routed]:
-    for record in lease.records:
-        if isinstance(record, DamagedRecord):
-            tally.dead.append(_dead(record, record.reason, lease.load_id))
-            continue
-        try:
-            yield _read(record, keys, routes, common)
-        except PayloadError as error:
-            tally.dead.append(_dead(record, str(error), lease.load_id))
-
-
-def _read(record: Record, keys: KeyMaker, routes: Routes, common: Table) -> _Routed:
-    decoded = decode(record.payload)
-    batch_keys = keys.keys(decoded)
-    if len(batch_keys) != record.message_count:
-        msg = (
-            f"it was counted as {record.message_count} messages when received and "
-            f"has {len(batch_keys)}"
-        )
-        raise DecodeError(msg)
-    tables = [routes.get(key, common) for key in batch_keys]
-    batch = RoutedBatch(record.offset, record.received_at, decoded, tables)
-    return _Routed(record, batch, batch_keys)
+    reading = _Reading(reader)
+    step = max(1, _CHUNK_ROW_BYTES // len(record.payload))
+    for batch in reading.batches([record]):
+        for first in range(0, len(batch.tables), step):
+            events = batch.decoded.events[first : first + step]
+            piece = RoutedBatch(
+                batch.offset,
+                batch.received_at,
+                DecodedBatch(batch.decoded.batch, events, batch.decoded.rescued),
+                batch.tables[first : first + step],
+                first,
+            )
+            yield from arrange([piece], reader.load_id)
+    reading.tell()
 
 
 def _dead(record: Record | DamagedRecord, reason: str, load_id: LoadId) -> DeadLetter:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from databricks_forwarder._gathered import Gathered
 from databricks_forwarder._memory import POOL, nulls
 from databricks_forwarder.mparticle.batch import UserIdentity, identity_name
 from databricks_forwarder.mparticle.coerce import COERCIONS, UNFIT, as_plain_text
@@ -86,21 +87,22 @@ def spread(array: pa.Array, rows: pa.Array) -> pa.Array:
     return pa.StructArray.from_arrays(children, fields=fields, mask=mask)
 
 
-def build(shape: Shape, values: Sequence[Any], rescue: Rescue) -> pa.Array:
+def build(shape: Shape, values: Any, rescue: Rescue) -> pa.Array:
     """
     Build the column of *values*, one row each.
 
     Args:
         shape: What the values are.
-        values: As decoded: scalars, lists, dicts, objects of the batch
-            classes, None.
+        values: A sequence of them as decoded: scalars, lists, dicts, objects
+            of the batch classes, None. Of objects also what was gathered.
         rescue: Is told each value that is null in the column because it does
             not convert exactly.
     """
     if isinstance(shape, Leaf):
         return _leaf(shape.type, values, rescue)
     if isinstance(shape, Object):
-        return _object(shape, values, rescue)
+        is_gathered = isinstance(values, Gathered)
+        return _object(values if is_gathered else Gathered.of(shape, values), rescue)
     if isinstance(shape, Items):
         return _items(shape, values, rescue)
     if isinstance(shape, Entries):
@@ -137,17 +139,16 @@ def _leaf_by_value(leaf_type: str, values: Sequence[Any], rescue: Rescue) -> pa.
     return pa.array(coerced, _LEAF_TYPES[leaf_type], memory_pool=POOL)
 
 
-def _object(shape: Object, values: Sequence[Any], rescue: Rescue) -> pa.Array:
-    if _is_empty(values):
-        return nulls(arrow_type(shape), len(values))
-    rows = [row for row, value in enumerate(values) if value is not None]
-    present = values if len(rows) == len(values) else [values[row] for row in rows]
+def _object(gathered: Gathered, rescue: Rescue) -> pa.Array:
+    shape, rows, length = gathered.shape, gathered.rows, gathered.length
+    if not rows:
+        return nulls(arrow_type(shape), length)
     arrays = [
         build(each.shape, column, _below(rescue, rows, f"/{escaped(each.json_name)}"))
-        for each, column in zip(shape.fields, shape.columns(present), strict=True)
+        for each, column in zip(shape.fields, gathered.columns, strict=True)
     ]
     struct = pa.StructArray.from_arrays(arrays, fields=list(arrow_type(shape)))
-    return struct if present is values else spread(struct, _indexes(rows, len(values)))
+    return struct if len(rows) == length else spread(struct, _indexes(rows, length))
 
 
 def _indexes(rows: Sequence[int], length: int) -> pa.Array:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from functools import cache
-from itertools import groupby
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -19,17 +19,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from databricks_forwarder._columns import arrow_type, build, spread
+from databricks_forwarder._gathered import Gathered
 from databricks_forwarder._memory import filled_bytes, nulls
 from databricks_forwarder.mparticle.batch import Batch, body_of
 from databricks_forwarder.mparticle.coerce import is_unicode
 from databricks_forwarder.mparticle.shapes import Object, object_shape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
+
+    from msgspec import Struct
 
     from databricks_forwarder.model import LoadId, Offset, Table
     from databricks_forwarder.mparticle.decode import DecodedBatch, DecodedEvent
+
+    _Message = tuple[int, int, Table, DecodedEvent | None]
+    """Index of the batch in its chunk, place in the batch, table, event."""
 
 __all__ = [
     "OWN_COLUMNS",
@@ -149,80 +155,105 @@ def column_comments() -> Mapping[str, str]:
     }
 
 
-@attrs.define
 class _Messages:
     """
     Messages of one kind of body on their way to rows, one entry a message.
 
-    Lists side by side instead of an object for each message: so many objects
-    would keep the garbage collector busy.
+    Attributes:
+        data: What was gathered of the events' bodies.
     """
 
-    batch_indexes: list[int] = attrs.field(factory=list)
-    positions: list[int] = attrs.field(factory=list)
-    tables: list[Table] = attrs.field(factory=list)
-    events: list[DecodedEvent | None] = attrs.field(factory=list)
+    def __init__(self, body: Object) -> None:
+        self.batch_indexes: list[int] = []
+        self.positions: list[int] = []
+        self.tables: list[Table] = []
+        self.event_types: list[str | None] = []
+        self.rescued: list[dict[str, Any] | None] = []
+        self.data = Gathered(body)
 
-    def extend(self, other: _Messages) -> None:
+    def add(self, messages: Sequence[_Message]) -> None:
         """
-        Take the messages of another after one's own.
+        Take some more messages.
         """
-        self.batch_indexes += other.batch_indexes
-        self.positions += other.positions
-        self.tables += other.tables
-        self.events += other.events
+        batch_indexes, positions, tables, events = zip(*messages, strict=True)
+        self.batch_indexes += batch_indexes
+        self.positions += positions
+        self.tables += tables
+        self.event_types += [event and event.event_type for event in events]
+        self.rescued += [event and event.rescued for event in events]
+        self.data.add([event and event.data for event in events])
 
-    def by_table(self) -> _Messages:
+    def by_table(self) -> list[int]:
         """
-        The same messages, table by table, in each in the order of the spool.
+        The messages table by table, in each in the order they came.
         """
         names = [table.name for table in self.tables]
-        order = list(range(len(names)))
-        # Sorting is stable: the last key counts most.
-        for keys in (self.positions, self.batch_indexes, names):
-            order.sort(key=keys.__getitem__)
-        return _Messages(
-            [self.batch_indexes[at] for at in order],
-            [self.positions[at] for at in order],
-            [self.tables[at] for at in order],
-            [self.events[at] for at in order],
-        )
+        return sorted(range(len(names)), key=names.__getitem__)
 
 
-def arrange(batches: Sequence[RoutedBatch], load_id: LoadId) -> Iterator[TableRows]:
+# Decoded and gathered while they are near the processor: more of them fall out
+# of its caches, fewer pay more for the calls that gather (observed).
+_BLOCK_BATCHES = 128
+
+
+def arrange(batches: Iterable[RoutedBatch], load_id: LoadId) -> Iterator[TableRows]:
     """
     Turn a chunk of batches into rows, grouped by table.
 
     Args:
-        batches: Some of a load's batches, in the order of their offsets.
+        batches: Some of a load's batches, in the order of their offsets. Each
+            is let go of soon after it was asked for.
         load_id: What ``_load_id`` says.
 
     Yields:
         The rows of one table and one event type; a table may come again.
     """
-    if not batches:
-        return
-    columns = _BatchColumns(batches, load_id)
-    for body, messages in _by_body(batches).items():
-        yield from _tables_of(object_shape(body), messages.by_table(), columns)
+    chunk = _Chunk()
+    rest = iter(batches)
+    while block := list(islice(rest, _BLOCK_BATCHES)):
+        chunk.add(block)
+    if chunk.messages:
+        columns = _BatchColumns(chunk, load_id)
+        for messages in chunk.messages.values():
+            yield from _tables_of(messages, columns)
 
 
-def _by_body(batches: Sequence[RoutedBatch]) -> dict[type, _Messages]:
-    by_type: dict[str | None, _Messages] = defaultdict(_Messages)
-    for index, batch in enumerate(batches):
-        events: Sequence[DecodedEvent | None] = batch.decoded.events or (None,)
-        for position, event in enumerate(events):
-            table = batch.tables[position]
-            if table is not None:
-                messages = by_type[event.event_type if event is not None else None]
-                messages.batch_indexes.append(index)
-                messages.positions.append(batch.first_position + position)
-                messages.tables.append(table)
-                messages.events.append(event)
-    groups: dict[type, _Messages] = defaultdict(_Messages)
-    for event_type, messages in by_type.items():
-        groups[body_of(event_type)].extend(messages)
-    return groups
+class _Chunk:
+    """
+    What was gathered of some batches and of their messages.
+    """
+
+    def __init__(self) -> None:
+        self.offsets: list[int] = []
+        self.received_at: list[datetime] = []
+        self.rescued: list[dict[str, Any]] = []
+        self.batches = Gathered(_BATCH)
+        self.messages: dict[type, _Messages] = {}
+
+    def add(self, block: Sequence[RoutedBatch]) -> None:
+        """
+        Gather a few more batches.
+        """
+        by_type: dict[str | None, list[_Message]] = defaultdict(list)
+        for index, batch in enumerate(block, len(self.offsets)):
+            events: Sequence[DecodedEvent | None] = batch.decoded.events or (None,)
+            placed = enumerate(zip(events, batch.tables, strict=True))
+            for position, (event, table) in placed:
+                if table is not None:
+                    at = batch.first_position + position
+                    event_type = event.event_type if event is not None else None
+                    by_type[event_type].append((index, at, table, event))
+        for event_type, messages in by_type.items():
+            self._of(body_of(event_type)).add(messages)
+        self.offsets += [batch.offset for batch in block]
+        self.received_at += [batch.received_at for batch in block]
+        self.rescued += [dict(batch.decoded.rescued or ()) for batch in block]
+        self.batches.add([batch.decoded.batch for batch in block])
+
+    def _of(self, body: type[Struct]) -> _Messages:
+        if body not in self.messages:
+            self.messages[body] = _Messages(object_shape(body))
+        return self.messages[body]
 
 
 class _BatchColumns:
@@ -230,16 +261,12 @@ class _BatchColumns:
     The columns of a chunk that depend on the batch only, one row a batch.
     """
 
-    def __init__(self, batches: Sequence[RoutedBatch], load_id: LoadId) -> None:
-        self.rescued: list[dict[str, Any]] = [
-            dict(batch.decoded.rescued or ()) for batch in batches
-        ]
+    def __init__(self, chunk: _Chunk, load_id: LoadId) -> None:
+        self.rescued = chunk.rescued
         self.load_id = load_id
-        self.received_at = pa.array(
-            [batch.received_at for batch in batches], _TIMESTAMP
-        )
-        self.offset = pa.array([batch.offset for batch in batches], pa.int64())
-        whole = build(_BATCH, [batch.decoded.batch for batch in batches], self._rescue)
+        self.received_at = pa.array(chunk.received_at, _TIMESTAMP)
+        self.offset = pa.array(chunk.offsets, pa.int64())
+        whole = build(_BATCH, chunk.batches, self._rescue)
         self.fields = whole.flatten()
         self.timestamp = whole.field("timestamp_unixtime_ms")
 
@@ -248,17 +275,18 @@ class _BatchColumns:
         self.rescued[index].setdefault(pointer, value)
 
 
-def _tables_of(
-    body: Object, messages: _Messages, columns: _BatchColumns
-) -> Iterator[TableRows]:
+def _tables_of(messages: _Messages, columns: _BatchColumns) -> Iterator[TableRows]:
     """
-    Build the rows of one event type, and slice them by table.
+    Build the rows of one kind of body, and slice them by table.
     """
-    narrow = _build_rows(body, messages, columns)
+    body = messages.data.shape
+    order = messages.by_table()
+    narrow = _build_rows(messages, order, columns)
     wide: pa.RecordBatch | None = None
     row_bytes = sum(map(filled_bytes, narrow.columns)) // len(narrow)
-    for first, last in _runs([table.name for table in messages.tables]):
-        table = messages.tables[first]
+    tables = [messages.tables[at] for at in order]
+    for first, last in _runs([table.name for table in tables]):
+        table = tables[first]
         if object_shape(body_of(table.event_type)) is body:
             part = narrow.slice(first, last - first)
         else:
@@ -281,28 +309,34 @@ def _runs(names: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 
 def _build_rows(
-    body: Object, messages: _Messages, columns: _BatchColumns
+    messages: _Messages, order: Sequence[int], columns: _BatchColumns
 ) -> pa.RecordBatch:
-    events = messages.events
+    """
+    Build the rows of *messages*, in that *order*.
+    """
+    body = messages.data.shape
     rescued: dict[int, dict[str, Any]] = {}
 
     def rescue(index: int, pointer: str, value: Any) -> None:
         rescued.setdefault(index, {})[f"/events/data{pointer}"] = value
 
-    data = build(body, [event and event.data for event in events], rescue)
-    batch_index = pa.array(messages.batch_indexes, pa.int32())
+    as_came = build(body, messages.data, rescue)
+    texts = _rescued_texts(messages, rescued, columns.rescued)
+    rows = pa.array(order, pa.int32())
+    data = spread(as_came, rows)
+    batch_index = pa.array(messages.batch_indexes, pa.int32()).take(rows)
     received_at = columns.received_at.take(batch_index)
     batch_time = columns.timestamp.take(batch_index)
     arrays = [
-        pa.array([event and event.event_type for event in events], pa.string()),
+        pa.array(messages.event_types, pa.string()).take(rows),
         _event_timestamp(data.field("timestamp_unixtime_ms"), batch_time, received_at),
         received_at,
-        pa.repeat(columns.load_id, len(events)),
+        pa.repeat(columns.load_id, len(order)),
         columns.offset.take(batch_index),
-        pa.array(messages.positions, pa.int32()),
+        pa.array(messages.positions, pa.int32()).take(rows),
         *(spread(column, batch_index) for column in columns.fields),
         data,
-        _rescued_texts(messages, rescued, columns.rescued),
+        spread(texts, rows),
     ]
     return pa.RecordBatch.from_arrays(arrays, schema=_schema_of(body))
 
@@ -357,7 +391,7 @@ def _rescued_texts(
     """
     One JSON object a row: pointer → value, of the batch and of the event.
     """
-    by_event = [event and event.rescued for event in messages.events]
+    by_event = messages.rescued
     if not by_row and not any(by_batch) and not any(by_event):
         return nulls(pa.string(), len(by_event))
     texts = []

@@ -5,7 +5,7 @@ A lease's records on their way to the files.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import closing
 from datetime import datetime, timezone
 from pathlib import Path
@@ -175,9 +175,10 @@ def test_large_records_make_small_chunks(
     sizes: list[int] = []
     arrange = _chunks.arrange
 
-    def seen(batches: Sequence[Any], load_id: LoadId) -> Iterable[Any]:
-        sizes.append(len(batches))
-        return arrange(batches, load_id)
+    def seen(batches: Iterable[Any], load_id: LoadId) -> Iterable[Any]:
+        chunk = list(batches)
+        sizes.append(len(chunk))
+        return arrange(chunk, load_id)
 
     monkeypatch.setattr(_chunks, "arrange", seen)
     large = b" " * (_chunks._CHUNK_BYTES // 2) + b"{}"
@@ -193,11 +194,12 @@ def breaking(error: type[BaseException]) -> Any:
     """
     arrange = _chunks.arrange
 
-    def broken(batches: Sequence[Any], load_id: LoadId) -> Iterable[Any]:
-        yield from arrange(batches[:1], load_id)
-        if any(each.offset == 1 for each in batches):
+    def broken(batches: Iterable[Any], load_id: LoadId) -> Iterable[Any]:
+        chunk = list(batches)
+        yield from arrange(chunk[:1], load_id)
+        if any(each.offset == 1 for each in chunk):
             raise error
-        yield from arrange(batches[1:], load_id)
+        yield from arrange(chunk[1:], load_id)
 
     return broken
 
@@ -245,9 +247,10 @@ def test_a_batch_with_too_many_rows_at_once_is_written_in_pieces(
     sizes: list[int] = []
     arrange = _chunks.arrange
 
-    def seen(batches: Sequence[Any], load_id: LoadId) -> Iterable[Any]:
-        sizes.extend(len(batch.tables) for batch in batches)
-        return arrange(batches, load_id)
+    def seen(batches: Iterable[Any], load_id: LoadId) -> Iterable[Any]:
+        chunk = list(batches)
+        sizes.extend(len(batch.tables) for batch in chunk)
+        return arrange(chunk, load_id)
 
     monkeypatch.setattr(_chunks, "arrange", seen)
     events = b",".join([b'{"event_type":"first_run","data":{}}'] * 10)

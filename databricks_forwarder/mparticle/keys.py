@@ -2,12 +2,14 @@
 Batch and event → `EventKey`: what routing may depend on.
 
 Counting a load's keys needs a few members of each event only, so there is a
-glance: a decoding into the smallest classes that hold them. What the glance
-can't read is decoded in full, and both answer alike.
+glance: a decoding into the smallest classes that hold them, whose keys are
+looked up rather than made. What the glance can't read, text that is no text
+among it, is decoded in full, and both answer alike.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -34,36 +36,46 @@ Source: mParticle, "JSON Reference", read 2026-11-23.
 """
 
 
-class _Attributes(Struct):
-    source_feed: Any = field(default=None, name=SOURCE_FEED)
+class _Seen(Struct, frozen=True, gc=False):
+    """
+    Strictly private; what says the same is equal, and text is all it can say.
+    """
 
 
-class _Action(Struct):
-    action: Any = None
+class _Attributes(_Seen, frozen=True, gc=False):
+    source_feed: str | None = field(default=None, name=SOURCE_FEED)
 
 
-class _Data(Struct):
-    event_name: Any = None
-    custom_event_type: Any = None
+class _Action(_Seen, frozen=True, gc=False):
+    action: str | None = None
+
+
+class _Impression(_Seen, frozen=True, gc=False):
+    pass
+
+
+class _Data(_Seen, frozen=True, gc=False):
+    event_name: str | None = None
+    custom_event_type: str | None = None
     product_action: _Action | None = None
     promotion_action: _Action | None = None
-    product_impressions: list[Any] | None = None
+    product_impressions: tuple[_Impression | None, ...] | None = None
     custom_attributes: _Attributes | None = None
 
 
-class _Event(Struct):
-    event_type: Any = None
+class _Event(_Seen, frozen=True, gc=False):
+    event_type: str | None = None
     data: _Data | None = None
 
 
-class _SourceInfo(Struct):
-    channel: Any = None
-    partner: Any = None
+class _SourceInfo(_Seen, frozen=True, gc=False):
+    channel: str | None = None
+    partner: str | None = None
 
 
-class _Glance(Struct):
-    events: list[_Event] | None = None
-    environment: Any = None
+class _Glance(_Seen, frozen=True, gc=False):
+    events: tuple[_Event, ...] | None = None
+    environment: str | None = None
     source_info: _SourceInfo | None = None
 
 
@@ -83,6 +95,9 @@ class KeyMaker:
     _made: dict[tuple[str | None, ...], EventKey] = attrs.field(
         factory=dict, init=False, repr=False
     )
+    _glanced: dict[Any, dict[Any, EventKey]] = attrs.field(
+        factory=lambda: defaultdict(dict), init=False, repr=False
+    )
 
     def glance(self, payload: bytes) -> Sequence[EventKey]:
         """
@@ -101,8 +116,19 @@ class KeyMaker:
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 pass
             else:
-                return self._keys(glance, glance.events or (), None)
+                return self._looked_up(glance)
         return self.keys(decode(payload))
+
+    def _looked_up(self, glance: _Glance) -> list[EventKey]:
+        if not glance.events:
+            return self._keys(glance, (), None)
+        known = self._glanced[glance.environment, glance.source_info]
+        try:
+            return [known[event] for event in glance.events]
+        except KeyError:
+            keys = self._keys(glance, glance.events, None)
+            known.update(zip(glance.events, keys, strict=True))
+            return keys
 
     def keys(self, decoded: DecodedBatch) -> Sequence[EventKey]:
         """

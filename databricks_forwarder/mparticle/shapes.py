@@ -8,7 +8,6 @@ table reference. None of them looks at an annotation.
 from __future__ import annotations
 
 from functools import cache
-from operator import attrgetter
 from types import UnionType
 from typing import (
     TYPE_CHECKING,
@@ -27,8 +26,6 @@ from msgspec.structs import fields
 from databricks_forwarder.mparticle.batch import UserIdentity
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from msgspec import Struct
 
 __all__ = [
@@ -43,9 +40,6 @@ __all__ = [
 ]
 
 LeafType = Literal["string", "int64", "double", "bool", "json"]
-
-
-_BLOCK_OBJECTS = 256
 
 
 @attrs.frozen
@@ -114,20 +108,6 @@ class Object:
     type: type[Struct]
     fields: tuple[Field, ...]
     secrets: frozenset[str] = frozenset()
-
-    def columns(self, objects: Sequence[Struct]) -> Sequence[list[Any]]:
-        """
-        The values of each field of *objects*, field by field.
-        """
-        columns: list[list[Any]] = [[] for _ in self.fields]
-        getters = [attrgetter(each.name) for each in self.fields]
-        # Every field is a pass over the objects: a block of them stays near
-        # the processor from the first pass to the last.
-        for first in range(0, len(objects), _BLOCK_OBJECTS):
-            block = objects[first : first + _BLOCK_OBJECTS]
-            for column, getter in zip(columns, getters, strict=True):
-                column.extend(map(getter, block))
-        return columns
 
 
 Shape = Leaf | Items | Entries | Identities | Object
