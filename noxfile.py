@@ -135,6 +135,16 @@ def examples(session: nox.Session) -> None:
 
 
 @nox.session
+def kills(session: nox.Session) -> None:
+    """
+    Kill hosts for long: ``-- --destination lake --minutes 30 --kills 2000``.
+    """
+    session.install("--upgrade", "pip")
+    session.install("-e", ".", *group("tests"))
+    session.run("python", "tests/kills/kill_for_long.py", *session.posargs)
+
+
+@nox.session
 def benchmarks(session: nox.Session) -> None:
     """
     Measure; the numbers are printed with the machine and the versions.

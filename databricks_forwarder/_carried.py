@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from databricks_forwarder._progress import Progress, failure_note, staging_note
+from databricks_forwarder._progress import Progress, failure_note, files_by_table
 from databricks_forwarder.errors import ConfigurationError, PermanentError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
-    from databricks_forwarder._progress import Staging
-    from databricks_forwarder.model import Lease, LoadId
+    from databricks_forwarder.model import Lease, LoadId, ParquetFile
     from databricks_forwarder.protocols import Batcher, Clock
 
 __all__ = ["BEAT", "CarriedLoad"]
@@ -73,15 +73,30 @@ class CarriedLoad:
         self.progress.keep(note)
         self._noted_at = at
 
-    def note_staging(self, staging: Staging) -> None:
+    def require_same_files(self, made: Sequence[ParquetFile]) -> None:
         """
-        Note what was staged, which stays: it is loaded from then on.
+        See that files made again are what was staged before, name by name.
+
+        They would take the places of the earlier ones, which a table may have
+        loaded, its answer lost. A table whose note says that it is loaded is
+        not loaded again, so its files do not matter.
 
         Raises:
-            PermanentError: It was staged as other files before.
+            PermanentError: They are not; none of them may be staged.
         """
-        self._require_same_files(staging)
-        self.note(staging_note(staging))
+        before = self.progress.staging
+        if before is None:
+            return
+        earlier, again = before.files, files_by_table(made)
+        for table in sorted(earlier.keys() | again.keys()):
+            is_same = earlier.get(table) == again.get(table)
+            if not is_same and self.progress.loaded(table) is None:
+                msg = (
+                    f"table {table} of load {self.id} was staged as other files "
+                    "before, by other rules of routing or of how files are cut; see "
+                    "whether its rows are there before it is carried on"
+                )
+                raise PermanentError(msg)
 
     def beat(self) -> None:
         """
@@ -98,25 +113,6 @@ class CarriedLoad:
         earlier = 0 if self.lease.attempt == 1 else self.progress.failures(what)
         self.note(failure_note(what, earlier + 1))
         return earlier + 1
-
-    def _require_same_files(self, again: Staging) -> None:
-        """
-        See that what is staged again is what was staged before, file by file.
-
-        A table may have been loaded with the earlier files, and its answer
-        lost: other files would be other rows to it.
-        """
-        before = self.progress.staging
-        earlier = {} if before is None else before.files
-        for table, files in again.files.items():
-            is_same = earlier.get(table, files) == files
-            if not is_same and self.progress.loaded(table) is None:
-                msg = (
-                    f"table {table} of load {self.id} was staged as other files "
-                    "before, by other rules of how files are cut; see whether its "
-                    "rows are there before it is carried on"
-                )
-                raise PermanentError(msg)
 
 
 def _require_plain(load_id: LoadId) -> None:

@@ -42,11 +42,16 @@ from databricks_forwarder._loading import (
     try_tables,
 )
 from databricks_forwarder._parquet import TableFiles
-from databricks_forwarder._progress import Staging, routes_note
+from databricks_forwarder._progress import Staging, routes_note, staging_note
 from databricks_forwarder._reports import broken_off_report, carried_report
 from databricks_forwarder._routes import ask
 from databricks_forwarder._rows import schema_of
-from databricks_forwarder._scratch import load_folder, load_folders, remove_others
+from databricks_forwarder._scratch import (
+    load_folder,
+    load_folders,
+    remove_folders,
+    remove_others,
+)
 from databricks_forwarder.errors import ForwarderError
 from databricks_forwarder.mparticle.keys import KeyMaker
 from databricks_forwarder.protocols import (
@@ -155,7 +160,7 @@ class Pipeline:
             routes = ask(router, counts, self.common, at=self.clock.now())
             load.note(routes_note(routes))
         staging = self._written(load, keys, routes)
-        load.note_staging(staging)
+        load.note(staging_note(staging))
         return staging
 
     def _written(self, load: CarriedLoad, keys: KeyMaker, routes: Routes) -> Staging:
@@ -165,6 +170,7 @@ class Pipeline:
             with closing(files):
                 tally = write_rows(lease, keys, routes, common, files, beat=load.beat)
                 made = files.finish()
+            load.require_same_files(made)
             return Staging.of(tally, self._staged(load, made), routes)
 
     def _staged(
@@ -235,8 +241,9 @@ class Pipeline:
 
     def _discard(self, load_id: LoadId) -> None:
         """
-        Remove what is staged of a load; what stays is swept at the next start.
+        Remove what is left of a load; what stays is swept at the next start.
         """
+        remove_folders(self.scratch, load_id)
         try:
             self.stager.discard(load_id)
         except ForwarderError as error:

@@ -17,6 +17,7 @@ from databricks_forwarder.model import (
     DeadLetter,
     EventKey,
     LoadResult,
+    ParquetFile,
     StagedFile,
     Table,
     TableName,
@@ -29,6 +30,7 @@ __all__ = [
     "TableStaging",
     "Tally",
     "failure_note",
+    "files_by_table",
     "loaded_note",
     "routes_note",
     "staging_note",
@@ -145,6 +147,18 @@ class Staging:
             dropped=tally.dropped,
             rescued_row_count=tally.rescued_row_count,
         )
+
+
+def files_by_table(
+    files: Sequence[ParquetFile],
+) -> Mapping[TableName, Sequence[tuple[str, int]]]:
+    """
+    Of each table its files in order, as `Staging.files` tells them.
+    """
+    by_table: dict[TableName, list[tuple[str, int]]] = {}
+    for file in files:
+        by_table.setdefault(file.table, []).append((file.name, file.row_count))
+    return by_table
 
 
 @attrs.frozen(kw_only=True)

@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
     from databricks_forwarder.model import LoadId
 
-__all__ = ["load_folder", "load_folders", "make_scratch", "remove_others"]
+__all__ = [
+    "load_folder",
+    "load_folders",
+    "make_scratch",
+    "remove_folders",
+    "remove_others",
+]
 
 
 def make_scratch(closing: ExitStack) -> Path:
@@ -53,6 +59,14 @@ def load_folders(scratch: Path) -> list[Path]:
     List the folders of loads, a crash's leftovers among them.
     """
     return list(scratch.glob("*"))
+
+
+def remove_folders(scratch: Path, load_id: LoadId) -> None:
+    """
+    Remove what lives that were cut short left of a load that is done.
+    """
+    for folder in scratch.glob(f"{load_id}.*"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove_others(folders: Collection[Path], kept: Collection[LoadId]) -> None:

@@ -15,8 +15,15 @@ PIPELINE = ROOT / "databricks_forwarder" / "_pipeline.py"
 
 PARTS = ("self.batcher.", "self.router.", "self.stager.", "self.loader.")
 # What hands parts on, or writes files and notes itself.
-BY_NAME = {"ask", "write_rows", "try_tables", "set_aside", "remove_others"}
-NOTES = {"load.note", "load.note_staging", "load.failed"}
+BY_NAME = {
+    "ask",
+    "write_rows",
+    "try_tables",
+    "set_aside",
+    "remove_folders",
+    "remove_others",
+}
+NOTES = {"load.note", "load.failed"}
 CRASHES = ROOT / "tests" / "journeys" / "test_crashes.py"
 # Calls that the walk makes by another's hand.
 BY_ANOTHER = {"self.batcher.note": "load.note", "self.router.route": "ask"}

@@ -785,6 +785,30 @@ def test_the_sweep_leaves_files_in_the_making_of_an_open_load(
     assert [load_id] == [folder.name for folder in scratch.iterdir()]
 
 
+def test_files_in_the_making_of_an_earlier_life_go_with_their_load(
+    memory: InMemory,
+) -> None:
+    """
+    What a killed process left half-written of a load is gone once it is done.
+
+    The sweep left it, since the load was open when the next process began.
+    """
+    lost = Fail(method="note", nth=2, when="after", error=TransientError("busy"))
+    with memory.forwarder(
+        wrap=only("batcher", lambda part: faulty(part, lost))
+    ) as forwarder:
+        fill(forwarder)
+        flush_again(forwarder, 1)
+        (load_id,) = forwarder.status().open_load_ids
+    scratch = memory.folder / "scratch"
+    scratch.joinpath(f"{load_id}.0123abcd").mkdir()
+    with memory.forwarder() as forwarder:
+        forwarder.flush()
+        left = [folder.name for folder in scratch.iterdir()]
+
+    assert [] == left
+
+
 def test_a_wrong_scratch_folder_is_told_and_parks_nothing(memory: InMemory) -> None:
     """
     Where files can't be made, a person is told the place; nothing is lost.
@@ -1067,3 +1091,4 @@ def test_files_that_come_out_otherwise_are_not_loaded(
 
     assert "was staged as other files before" in (report.reason or "")
     assert OWN not in memory.lake.tables
+    assert {} == memory.files

@@ -1,0 +1,286 @@
+"""
+A host program that is killed: it submits numbered events, carries them, and dies.
+
+It runs in a process of its own. What it was told it writes into two files: each
+thing that it is about to hand in (``tried``), and each receipt (``got``), with
+one write call each, so that a SIGKILL leaves whole lines.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import attrs
+from killed_mutants import MUTANTS, Mutant
+
+from databricks_forwarder import DatabricksSettings, Endpoint, Forwarder
+from databricks_forwarder._clock import SystemClock
+from databricks_forwarder._lake import open_lake
+from databricks_forwarder._parts import Parts
+from databricks_forwarder._workspace import open_workspace
+from databricks_forwarder.errors import SetupError, TransientError
+from databricks_forwarder.model import Payload
+from databricks_forwarder.mparticle.names import common_name
+from databricks_forwarder.routers.default import default_router
+from databricks_forwarder.settings import UploadPolicy
+from databricks_forwarder.testing._wrapping import wrapped
+
+SPOOL = "spool.db"
+LAKE = "lake"
+SCHEMA = "mparticle"
+THRESHOLD = 40
+BATCHES_IN_A_LIFE = 1000
+_HURRY = 200.0
+
+Wrap = Callable[[str, Any], Any]
+"""Name of a part, the part → what takes its place."""
+
+
+@attrs.frozen
+class Kill:
+    """
+    Where a life ends: on one side of a call of a part.
+
+    Attributes:
+        nth: Which of this life's calls of the method, from 1.
+    """
+
+    part: str
+    method: str
+    nth: int
+    when: Literal["before", "after"]
+
+    def __str__(self) -> str:
+        return f"{self.when} {self.part}.{self.method} {self.nth}"
+
+
+@attrs.frozen(kw_only=True)
+class Life:
+    """
+    One life of the host, as it is handed to a process.
+
+    Attributes:
+        folder: Where everything is that outlives it.
+        number: Which life of the world it is, from 0; names its batches.
+        seed: What it does is a function of this and of the number.
+        workspace: How to reach the workspace; None for a lake.
+        kill: Where it ends by its own hand; None: nowhere.
+        submits: How often it hands in before it flushes.
+        is_last: Whether it goes on until nothing is pending.
+        mutant: Name of what is broken in it; see `killed_mutants`.
+    """
+
+    folder: Path
+    number: int
+    seed: int
+    workspace: Mapping[str, str] | None = None
+    kill: Kill | None = None
+    submits: int = 4
+    is_last: bool = False
+    mutant: str | None = None
+
+
+class HastyClock(SystemClock):
+    """
+    The system's clock, for which a pause is much shorter.
+    """
+
+    def wait(self, seconds: float, /) -> None:
+        """
+        Sleep a little.
+        """
+        super().wait(seconds / _HURRY)
+
+
+def killing(kill: Kill | None) -> Wrap:
+    """
+    Make what wraps parts so that the process ends at *kill*.
+    """
+    calls: Counter[tuple[str, str]] = Counter()
+
+    def around(part: str, name: str, method: Any, args: Any, kwargs: Any) -> Any:
+        calls[part, name] += 1
+        is_here = kill is not None and (part, name, calls[part, name]) == (
+            kill.part,
+            kill.method,
+            kill.nth,
+        )
+        if is_here and kill.when == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        answer = method(*args, **kwargs)
+        if is_here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return answer
+
+    return lambda name, part: wrapped(part, partial(around, name))
+
+
+def open_parts(life: Life, opened: ExitStack) -> Parts:
+    """
+    Open what outlives the process.
+    """
+    spool = life.folder / SPOOL
+    if life.workspace is None:
+        return open_lake(life.folder / LAKE, spool, max_spool_bytes=None, opened=opened)
+    reached = dict(life.workspace)
+    port, ca_file = int(reached.pop("port")), Path(reached.pop("ca_file"))
+    return open_workspace(
+        DatabricksSettings(**reached),
+        Endpoint("127.0.0.1", port=port, ca_file=ca_file),
+        spool,
+        clock=HastyClock(),
+        max_spool_bytes=None,
+        opened=opened,
+    )
+
+
+def open_forwarder(life: Life, parts: Parts, wrap: Wrap) -> Forwarder:
+    """
+    Put the parts together as the front door does, each wrapped.
+    """
+    router = default_router(
+        parts.counts, schema_name=SCHEMA, events_threshold=THRESHOLD
+    )
+    return Forwarder(
+        router=wrap("router", router),
+        batcher=wrap("batcher", parts.batcher),
+        stager=wrap("stager", parts.stager),
+        loader=wrap("loader", parts.loader),
+        policy=UploadPolicy(max_messages=25),
+        common_table=common_name(SCHEMA),
+        clock=HastyClock(),
+        scratch=parts.scratch,
+    )
+
+
+def make_batch(number: int, chance: random.Random) -> bytes:
+    """
+    Make a batch whose rows can be told: by its own number, and the events'.
+    """
+    source = {}
+    if chance.random() < 0.15:
+        source = {"source_info": {"channel": "partner", "partner": "Parcelpost"}}
+    events = [_event(place, chance) for place in range(chance.choice((0, 1, 1, 2, 5)))]
+    return json.dumps({"batch_id": number, "events": events, **source}).encode()
+
+
+def _event(place: int, chance: random.Random) -> dict[str, Any]:
+    kind = chance.choice(("custom_event", "custom_event", "screen_view", "first_run"))
+    data: dict[str, Any] = {"custom_attributes": {"place": str(place)}}
+    if kind == "custom_event":
+        data["custom_event_type"] = "other"
+        data["event_name"] = chance.choice(("Open", "Open", "Open", "Close", "Rare"))
+    return {"event_type": kind, "data": data}
+
+
+class _Ledger:
+    """
+    What the host tried and what it was told, whole lines whatever happens.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        self._files = {
+            name: os.open(folder / name, flags, 0o600) for name in ("tried", "got")
+        }
+
+    def write(self, name: str, entry: Any) -> None:
+        """
+        Add a line to one of the files.
+        """
+        os.write(self._files[name], json.dumps(entry).encode() + b"\n")
+
+
+@attrs.define
+class Host:
+    """
+    What one life does.
+    """
+
+    life: Life
+    forwarder: Forwarder
+    ledger: _Ledger
+    chance: random.Random
+    _next: int = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._next = self.life.number * BATCHES_IN_A_LIFE
+
+    def live(self) -> None:
+        """
+        Hand in, tick now and then, flush in the end.
+        """
+        for _ in range(self.life.submits):
+            self._hand_in(self.chance.choice((1, 1, 1, 4, 9)))
+            if self.chance.random() < 0.1:
+                self._hand_in_what_dies()
+            if self.chance.random() < 0.5:
+                self._carry(self.forwarder.tick)
+        self._carry(self.forwarder.flush)
+
+    def settle(self) -> None:
+        """
+        Go on until nothing is pending; at most so often.
+        """
+        for _ in range(12):
+            for load_id in self.forwarder.status().parked_load_ids:
+                self.forwarder.carry_on(load_id)
+            self._carry(self.forwarder.flush)
+            if not self.forwarder.status().account.pending:
+                return
+
+    def _hand_in(self, count: int) -> None:
+        numbers = list(range(self._next, self._next + count))
+        self._next += count
+        payloads = [make_batch(number, self.chance) for number in numbers]
+        sizes = [len(json.loads(payload)["events"]) for payload in payloads]
+        entry = list(zip(numbers, sizes, strict=True))
+        self.ledger.write("tried", {"batches": entry})
+        if count == 1:
+            self.forwarder.submit(payloads[0])
+        else:
+            self.forwarder.submit_many(payloads)
+        self.ledger.write("got", {"batches": entry})
+
+    def _hand_in_what_dies(self) -> None:
+        # The door lets nothing in that dies for certain: past it, then.
+        self.ledger.write("tried", {"dead": 2})
+        stored = self.forwarder._batcher.append(
+            [Payload(b"{", 2)], at=HastyClock().now()
+        )
+        assert stored is not None
+        self.ledger.write("got", {"dead": 2, "offset": stored.first})
+
+    def _carry(self, carry: Callable[[], Any]) -> None:
+        try:
+            carry()
+        except (TransientError, SetupError) as error:
+            # A host tries again later.
+            self.ledger.write("tried", {"error": type(error).__name__})
+
+
+def live(life: Life) -> None:
+    """
+    Live one life: what a process runs.
+    """
+    mutant = MUTANTS[life.mutant] if life.mutant else Mutant()
+    with ExitStack() as opened:
+        parts = mutant.parts(open_parts(life, opened))
+        forwarder = open_forwarder(life, parts, killing(life.kill))
+        forwarder._pipeline = mutant.pipeline(forwarder._pipeline)
+        with closing(forwarder):
+            chance = random.Random(f"{life.seed}/{life.number}")
+            host = Host(life, forwarder, _Ledger(life.folder), chance)
+            if life.is_last:
+                host.settle()
+            else:
+                host.live()
