@@ -31,6 +31,7 @@ SOURCES = (
     "docs",
     "examples",
     "benchmarks",
+    "fuzz",
     "noxfile.py",
 )
 
@@ -142,6 +143,15 @@ def kills(session: nox.Session) -> None:
     session.install("--upgrade", "pip")
     session.install("-e", ".", *group("tests"))
     session.run("python", "tests/kills/kill_for_long.py", *session.posargs)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """
+    Fuzz one way in, led by coverage: ``-- --entry decoding --runs 1000000``.
+    """
+    session.install("-e", ".[lake,cli,testing]", *group("fuzz"))
+    session.run("python", "fuzz/fuzz.py", *session.posargs)
 
 
 @nox.session

@@ -458,7 +458,9 @@ class TestRequests:
         assert "MALFORMED_REQUEST" == reply.json()["error_code"]
 
     @pytest.mark.parametrize(
-        "body", [b"[" * 100_000, b'{"statement": "\\ud800"}', b"\xff"], ids=len
+        "body",
+        [b"[" * 100_000, b'{"statement": "\\ud800"}', b"\xff", b'{"\x80statement": 1}'],
+        ids=len,
     )
     def test_odd_json(self, shared: Workspace, body: bytes) -> None:
         """

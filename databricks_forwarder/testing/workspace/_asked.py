@@ -58,7 +58,7 @@ def read(body: bytes, kind: type[_Asked]) -> _Asked:
     try:
         # Without types first: the two are refused by different names.
         fields = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         fields = None
     if not isinstance(fields, dict):
         raise RefusedError("MALFORMED_REQUEST", "The request's body is no JSON object.")
