@@ -146,6 +146,18 @@ def kills(session: nox.Session) -> None:
 
 
 @nox.session
+def soak(session: nox.Session) -> None:
+    """
+    Let a host live long at a steady rate: ``-- --destination lake --minutes 30``.
+    """
+    session.install("--upgrade", "pip")
+    session.install("-e", ".", *group("tests"))
+    kills = str(Path("tests/kills").resolve())
+    program = "tests/soak/soak_for_long.py"
+    session.run("python", program, *session.posargs, env={"PYTHONPATH": kills})
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """
     Fuzz one way in, led by coverage: ``-- --entry decoding --runs 1000000``.

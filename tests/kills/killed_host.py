@@ -40,6 +40,7 @@ SCHEMA = "mparticle"
 THRESHOLD = 40
 BATCHES_IN_A_LIFE = 1000
 _HURRY = 200.0
+_POLICY = UploadPolicy(max_messages=25)
 
 Wrap = Callable[[str, Any], Any]
 """Name of a part, the part → what takes its place."""
@@ -100,6 +101,13 @@ class HastyClock(SystemClock):
         """
         super().wait(seconds / _HURRY)
 
+    @staticmethod
+    def rest(seconds: float) -> None:
+        """
+        Sleep, to keep to a rate.
+        """
+        SystemClock().wait(seconds)
+
 
 def killing(kill: Kill | None) -> Wrap:
     """
@@ -143,7 +151,9 @@ def open_parts(life: Life, opened: ExitStack) -> Parts:
     )
 
 
-def open_forwarder(life: Life, parts: Parts, wrap: Wrap) -> Forwarder:
+def open_forwarder(
+    parts: Parts, wrap: Wrap, policy: UploadPolicy = _POLICY
+) -> Forwarder:
     """
     Put the parts together as the front door does, each wrapped.
     """
@@ -155,7 +165,7 @@ def open_forwarder(life: Life, parts: Parts, wrap: Wrap) -> Forwarder:
         batcher=wrap("batcher", parts.batcher),
         stager=wrap("stager", parts.stager),
         loader=wrap("loader", parts.loader),
-        policy=UploadPolicy(max_messages=25),
+        policy=policy,
         common_table=common_name(SCHEMA),
         clock=HastyClock(),
         scratch=parts.scratch,
@@ -182,7 +192,7 @@ def _event(place: int, chance: random.Random) -> dict[str, Any]:
     return {"event_type": kind, "data": data}
 
 
-class _Ledger:
+class Ledger:
     """
     What the host tried and what it was told, whole lines whatever happens.
     """
@@ -208,7 +218,7 @@ class Host:
 
     life: Life
     forwarder: Forwarder
-    ledger: _Ledger
+    ledger: Ledger
     chance: random.Random
     _next: int = attrs.field(init=False)
 
@@ -220,9 +230,9 @@ class Host:
         Hand in, tick now and then, flush in the end.
         """
         for _ in range(self.life.submits):
-            self._hand_in(self.chance.choice((1, 1, 1, 4, 9)))
+            self.hand_in(self.chance.choice((1, 1, 1, 4, 9)))
             if self.chance.random() < 0.1:
-                self._hand_in_what_dies()
+                self.hand_in_what_dies()
             if self.chance.random() < 0.5:
                 self._carry(self.forwarder.tick)
         self._carry(self.forwarder.flush)
@@ -238,7 +248,10 @@ class Host:
             if not self.forwarder.status().account.pending:
                 return
 
-    def _hand_in(self, count: int) -> None:
+    def hand_in(self, count: int) -> None:
+        """
+        Hand in so many batches at once, and write down what is told.
+        """
         numbers = list(range(self._next, self._next + count))
         self._next += count
         payloads = [make_batch(number, self.chance) for number in numbers]
@@ -251,7 +264,10 @@ class Host:
             self.forwarder.submit_many(payloads)
         self.ledger.write("got", {"batches": entry})
 
-    def _hand_in_what_dies(self) -> None:
+    def hand_in_what_dies(self) -> None:
+        """
+        Hand in what can't be read once it is stored.
+        """
         # The door lets nothing in that dies for certain: past it, then.
         self.ledger.write("tried", {"dead": 2})
         stored = self.forwarder._batcher.append(
@@ -275,11 +291,11 @@ def live(life: Life) -> None:
     mutant = MUTANTS[life.mutant] if life.mutant else Mutant()
     with ExitStack() as opened:
         parts = mutant.parts(open_parts(life, opened))
-        forwarder = open_forwarder(life, parts, killing(life.kill))
+        forwarder = open_forwarder(parts, killing(life.kill))
         forwarder._pipeline = mutant.pipeline(forwarder._pipeline)
         with closing(forwarder):
             chance = random.Random(f"{life.seed}/{life.number}")
-            host = Host(life, forwarder, _Ledger(life.folder), chance)
+            host = Host(life, forwarder, Ledger(life.folder), chance)
             if life.is_last:
                 host.settle()
             else:

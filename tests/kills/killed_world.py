@@ -29,9 +29,9 @@ Destination = Literal["lake", "workspace"]
 Row = tuple[int, int | None]
 """Number of the batch, and place of the event in it; None for a batch without any."""
 
-_SERVER = multiprocessing.get_context("forkserver")
+SERVER = multiprocessing.get_context("forkserver")
 # Imported once, for all lives; the forks' parent finds installed modules only.
-_SERVER.set_forkserver_preload(
+SERVER.set_forkserver_preload(
     [
         "databricks.sql.client",
         "databricks_forwarder._lake",
@@ -155,6 +155,13 @@ class World:
     def __attrs_post_init__(self) -> None:
         self._chance = random.Random(self.seed)
 
+    @property
+    def reached(self) -> dict[str, str] | None:
+        """
+        How a process reaches the workspace, if there is one.
+        """
+        return None if self.workspace is None else _reached(self.workspace)
+
     def live(self, kill: Kill | None = None, **more: Any) -> bool:
         """
         Let the host live once, and die at *kill* if it comes to it.
@@ -212,13 +219,13 @@ class World:
             folder=self.folder,
             number=self.figures.lives,
             seed=self.seed,
-            workspace=None if self.workspace is None else _reached(self.workspace),
+            workspace=self.reached,
             kill=kill,
             mutant=self.mutant,
             **more,
         )
         self.figures.lives += 1
-        process = _SERVER.Process(target=live, args=(life,), daemon=True)
+        process = SERVER.Process(target=live, args=(life,), daemon=True)
         process.start()
         return process
 
