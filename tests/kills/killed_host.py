@@ -8,6 +8,7 @@ one write call each, so that a SIGKILL leaves whole lines.
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import random
@@ -39,6 +40,7 @@ LAKE = "lake"
 SCHEMA = "mparticle"
 THRESHOLD = 40
 BATCHES_IN_A_LIFE = 1000
+LONGEST_LIFE_SECONDS = 110.0
 _HURRY = 200.0
 _POLICY = UploadPolicy(max_messages=25)
 
@@ -288,6 +290,8 @@ def live(life: Life) -> None:
     """
     Live one life: what a process runs.
     """
+    # Who waits for it gives up a little later.
+    faulthandler.dump_traceback_later(LONGEST_LIFE_SECONDS - 10)
     mutant = MUTANTS[life.mutant] if life.mutant else Mutant()
     with ExitStack() as opened:
         parts = mutant.parts(open_parts(life, opened))

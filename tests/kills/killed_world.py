@@ -19,7 +19,16 @@ from typing import Any, Literal
 
 import attrs
 from deltalake import DeltaTable
-from killed_host import LAKE, SCHEMA, SPOOL, THRESHOLD, Kill, Life, live
+from killed_host import (
+    LAKE,
+    LONGEST_LIFE_SECONDS,
+    SCHEMA,
+    SPOOL,
+    THRESHOLD,
+    Kill,
+    Life,
+    live,
+)
 
 from databricks_forwarder.batchers.sqlite import SqliteBatcher
 from databricks_forwarder.model import Account
@@ -44,7 +53,6 @@ SERVER.set_forkserver_preload(
         "pandas",
     ]
 )
-_LONGEST_LIFE_SECONDS = 100.0
 
 # Part, method and its calls at which a life ends, on both sides; a call that a
 # life does not come to kills nobody.
@@ -170,7 +178,7 @@ class World:
             Whether it was killed.
         """
         process = self._started(kill, **more)
-        process.join(_LONGEST_LIFE_SECONDS)
+        process.join(LONGEST_LIFE_SECONDS)
         return self._is_killed(process, "" if kill is None else str(kill)[:-2])
 
     def live_shortly(self) -> bool:
