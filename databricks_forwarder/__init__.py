@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from databricks_forwarder._databricks.client import DatabricksClient
+    from databricks_forwarder._ending import CloseReport
     from databricks_forwarder._forwarder import Forwarder
     from databricks_forwarder._status import Status
     from databricks_forwarder.errors import ForwarderError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "CloseReport",
     "ConnectionSettings",
     "DatabricksClient",
     "DatabricksSettings",
@@ -31,6 +33,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "CloseReport": "_ending",
     "ConnectionSettings": "settings",
     "DatabricksClient": "_databricks.client",
     "DatabricksSettings": "settings",

@@ -61,11 +61,21 @@ def side_by_side(
             beat()
             for future in done:
                 yield under_way.pop(future), future
-    except KeyboardInterrupt:
-        under_way.clear()
+    except BaseException as error:
+        if _is_interrupt(error):
+            under_way.clear()
         raise
     finally:
         wait(under_way)
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """
+    Whether someone wants to end: here, or where the calls were asked for.
+    """
+    if isinstance(error, GeneratorExit):
+        error = error.__context__
+    return isinstance(error, (KeyboardInterrupt, SystemExit))
 
 
 def _settled(call: Callable[[_T], _R], item: _T) -> Future[_R]:

@@ -4,7 +4,7 @@ The front door: what a host imports, hands batches to, and asks.
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,13 @@ from databricks_forwarder._abilities import offers
 from databricks_forwarder._clock import SystemClock
 from databricks_forwarder._door import admit, admit_all
 from databricks_forwarder._due import Due
+from databricks_forwarder._ending import CloseReport, close_report, tell
+from databricks_forwarder._leaving import StepClock
 from databricks_forwarder._pipeline import Pipeline
 from databricks_forwarder._plan import Plan, plan
 from databricks_forwarder._scratch import make_scratch
 from databricks_forwarder._status import status_of
+from databricks_forwarder._within import is_within
 from databricks_forwarder._worker import Worker
 from databricks_forwarder.errors import ConfigurationError
 from databricks_forwarder.model import Receipt, Table
@@ -104,18 +107,20 @@ class Forwarder:
         self._policy = policy
         self._clock = clock or SystemClock()
         self._max_payload_bytes = max_payload_bytes
+        self._due = Due(batcher, policy, self._clock)
+        self._worker = Worker(self._step, self._due.in_seconds)
         self._pipeline = Pipeline(
             batcher=batcher,
             router=router,
             stager=stager,
             loader=loader,
             common=common,
-            clock=self._clock,
+            clock=StepClock(self._clock, self._worker.leave_if_due),
             scratch=Path(scratch),
         )
-        self._due = Due(batcher, policy, self._clock)
-        self._worker = Worker(self._step, self._due.in_seconds)
         self._is_swept = False
+        self._patience_seconds: float | None = None
+        self._closed: CloseReport | None = None
 
     @classmethod
     def for_lake(  # noqa: PLR0913  # settings, all but the first by keyword
@@ -386,33 +391,51 @@ class Forwarder:
         Raises:
             BatcherClosedError: It was closed.
         """
+        self._patience_seconds = None
         self._worker.start()
 
-    def close(self, *, timeout_seconds: float | None = None) -> bool:
+    def close(self, *, timeout_seconds: float | None = None) -> CloseReport:
         """
-        Stop the background thread after the load it is in, and let go of all.
+        Stop after the load that is carried, and let go of all.
 
-        What waits stays in the spool. Closing twice is closing once.
+        No further load begins from now on, unless `start` is called; `submit`
+        works until the end. What waits stays in the spool. Closing twice is
+        closing once. One line of the log tells what is left.
+
+        In the middle of another call of the same thread, as in a signal handler
+        or in what a load calls, it waits for nothing and asks nobody: close
+        again later. Leaving a ``with`` does that, with the same patience.
 
         Args:
             timeout_seconds: How long to wait for that load; None for as long
-                as it takes.
+                as it takes. Letting go takes its time besides: of a spool that
+                another process writes to, of a workspace that does not answer.
 
         Returns:
-            Whether the thread has stopped; if not, nothing was let go of, and
-            the load goes on as long as the process lives. False too when
-            `start` was called meanwhile, or when the load itself asks.
+            What is left, and whether it has stopped; if not, nothing was let go
+            of, and the load goes on as long as the process lives.
         """
-        if not self._worker.stop(timeout_seconds):
-            return False
-        self._closing.close()
-        return True
+        self._patience_seconds = timeout_seconds
+        if is_within(self, __name__):
+            self._worker.ask_to_stop()
+            return CloseReport(is_stopped=False)
+        if self._closed is not None:
+            return self._closed
+        is_stopped = self._worker.stop(timeout_seconds)
+        with self._closing if is_stopped else nullcontext():
+            report = close_report(self._batcher, is_stopped=is_stopped)
+        if is_stopped:
+            self._closed = report
+        else:
+            self._patience_seconds = 0.0
+        tell(report)
+        return report
 
     def __enter__(self) -> Forwarder:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        self.close(timeout_seconds=self._patience_seconds)
 
     def status(self) -> Status:
         """

@@ -22,7 +22,8 @@ def begun(call: Callable[[], _T]) -> Future[_T]:
     Make *call* in a thread of its own, which holds up the end of no process.
 
     Returns:
-        The call, settled when it is over; it can't be cancelled.
+        The call, settled when it is over; it can't be cancelled. If no thread
+        can begin, as when the interpreter ends, it has failed with that.
     """
     future: Future[_T] = Future()
 
@@ -32,7 +33,11 @@ def begun(call: Callable[[], _T]) -> Future[_T]:
         except BaseException as error:  # noqa: BLE001  # who asks for it raises it
             future.set_exception(error)
 
-    threading.Thread(target=settle, name="databricks-forwarder", daemon=True).start()
+    thread = threading.Thread(target=settle, name="databricks-forwarder", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError as error:
+        future.set_exception(error)
     return future
 
 

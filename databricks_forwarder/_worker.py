@@ -11,10 +11,15 @@ from __future__ import annotations
 import logging
 import os
 import random
+import sys
 import threading
+import weakref
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
 
 from databricks_forwarder._backoff import pause_seconds, sentence
+from databricks_forwarder._leaving import Leaving
 from databricks_forwarder.errors import BatcherClosedError
 
 if TYPE_CHECKING:
@@ -33,6 +38,9 @@ _LONGEST_WAIT_SECONDS = 60.0
 # What is due and yet not to be had, another process is carrying: look again
 # soon, but not all the time.
 _HELD_WAIT_SECONDS = 1.0
+
+# How often one who waits without a time limit looks by himself.
+_LOOK_SECONDS = 1.0
 
 
 class Worker:
@@ -61,7 +69,11 @@ class Worker:
         """
         self._process = os.getpid()
         self._turn = threading.Lock()
-        self._wake = threading.Event()
+        # A signal handler may put something in while its thread does; an event
+        # would have a lock in the way.
+        self._wake: SimpleQueue[None] = SimpleQueue()
+        self._leaving = Leaving(self._turn)
+        weakref.finalize(self, self._leaving.await_step)
         # Held to look at what follows and at the end, and told of changes.
         self._changed = threading.Condition()
         self._is_stopping = False
@@ -84,19 +96,40 @@ class Worker:
         Run *step* when no other runs, and keep how it went.
 
         Raises:
-            BatcherClosedError: The worker has stopped; *step* did not run.
+            BatcherClosedError: The worker has stopped, or is to stop; *step*
+                did not run.
         """
-        self._require_open()
-        with self._here()._turn:  # noqa: SLF001  # itself
-            try:
-                result = step()
-            except Exception as error:
-                self._failures += 1
-                self.last_error = error
-                raise
-            self._failures = 0
-            self.last_error = None
-            return result
+        self._here()._require_going()  # noqa: SLF001  # itself
+        try:
+            with self._turn:
+                # It may have been waited for.
+                self._require_going()
+                return self._kept(step)
+        finally:
+            with self._changed:
+                self._changed.notify_all()
+
+    def _kept(self, step: Callable[[], _T]) -> _T:
+        try:
+            result = step()
+        except Exception as error:
+            self._failures += 1
+            self.last_error = error
+            raise
+        self._failures = 0
+        self.last_error = None
+        return result
+
+    def leave_if_due(self) -> None:
+        """
+        End the thread that steps, if the interpreter ends.
+
+        Raises:
+            SystemExit: It does, and this is not its main thread.
+        """
+        is_main = threading.current_thread() is threading.main_thread()
+        if self._leaving.is_due and not is_main:
+            sys.exit()
 
     def start(self) -> None:
         """
@@ -120,55 +153,85 @@ class Worker:
         """
         Have the thread look now whether a load is due.
         """
-        self._here()._wake.set()  # noqa: SLF001  # itself
+        if self._here()._wake.empty():  # noqa: SLF001  # itself
+            self._wake.put(None)
+
+    def ask_to_stop(self) -> None:
+        """
+        Let no step begin from now on; waits for nothing, not for a lock either.
+        """
+        self._here()._is_stopping = True  # noqa: SLF001  # itself
+        self._wake.put(None)
 
     def stop(self, timeout_seconds: float | None) -> bool:
         """
-        Stop the thread after the step it is in; then it is over for good.
+        Stop after the step that runs, whoever takes it; then it is over for good.
 
         Returns:
             Whether it has stopped; False when the time was over first, when it
-            was started again meanwhile, or when the step itself asks.
+            was started again meanwhile, or when the thread's own step asks.
         """
         with self._here()._changed:  # noqa: SLF001  # itself
             thread = self._thread
-            self._is_stopping = True
-            self._wake.set()
+            self.ask_to_stop()
             if thread is not threading.current_thread():
-                self._changed.wait_for(self._is_settled, timeout_seconds)
-            if self._thread is not None:
+                self._await_end(timeout_seconds)
+            if not self._is_at_rest():
                 return False
             self._is_over = True
         if thread is not None:
             thread.join()
         return True
 
+    def _await_end(self, timeout_seconds: float | None) -> None:
+        is_settled = self._changed.wait_for(self._is_settled, timeout_seconds or 0.0)
+        while timeout_seconds is None and not is_settled:
+            # Whoever is broken off in the middle of telling tells nothing.
+            is_settled = self._changed.wait_for(self._is_settled, _LOOK_SECONDS)
+
     def _is_settled(self) -> bool:
-        return self._thread is None or not self._is_stopping
+        return self._is_at_rest() or not self._is_stopping
+
+    def _is_at_rest(self) -> bool:
+        return self._thread is None and not self._turn.locked()
 
     def _require_open(self) -> None:
         if self._is_over:
             msg = "the forwarder is closed; make a new one, it finds what waits"
             raise BatcherClosedError(msg)
 
+    def _require_going(self) -> None:
+        self._require_open()
+        if self._is_to_end():
+            msg = "the forwarder is being closed; the next one finds what waits"
+            raise BatcherClosedError(msg)
+
+    def _is_to_end(self) -> bool:
+        return self._is_stopping or self._leaving.is_due
+
     def _run(self) -> None:
         try:
             while self._goes_on():
-                pause = self._look()
-                self._wake.wait(pause)
-                self._wake.clear()
+                self._pause(self._look())
         finally:
             # What is no error, as sys.exit raises it, ends the thread as well.
             self._leave()
+
+    def _pause(self, seconds: float) -> None:
+        with suppress(Empty):
+            self._wake.get(timeout=seconds)
+            while True:
+                self._wake.get_nowait()
 
     def _goes_on(self) -> bool:
         """
         Whether to look again; if not, a start from now on makes a new thread.
         """
         with self._changed:
-            if self._is_stopping:
+            if self._is_to_end():
                 self._leave()
-            return not self._is_stopping
+                return False
+            return True
 
     def _leave(self) -> None:
         with self._changed:
@@ -183,6 +246,8 @@ class Worker:
         try:
             return self.take_turn(self._step)
         except Exception as error:  # noqa: BLE001  # a thread has nobody to raise to
+            if self._is_to_end() and isinstance(error, BatcherClosedError):
+                return 0.0
             jitter = random.random()  # noqa: S311  # no secret
             pause = pause_seconds(error, self._failures, jitter=jitter)
             _log.warning("a load failed, again in %.0f s: %s", pause, sentence(error))

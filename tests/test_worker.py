@@ -435,7 +435,7 @@ def test_another_process_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     assert thread is not worker._thread
     assert worker.stop(PATIENCE_SECONDS)
 
-    wake.set()
+    wake.put(None)
     assert thread is not None
     thread.join(PATIENCE_SECONDS)
 
@@ -463,7 +463,7 @@ seen = [forwarder.status().is_running]
 if not child:
     forwarder.start()
     seen.append(forwarder.status().is_running)
-seen.append(forwarder.close(timeout_seconds=20.0))
+seen.append(forwarder.close(timeout_seconds=20.0).is_stopped)
 if child:
     _, state = os.waitpid(child, 0)
     sys.exit(0 if seen == [True, True] and os.waitstatus_to_exitcode(state) == 7 else 1)

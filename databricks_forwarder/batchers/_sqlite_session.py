@@ -189,20 +189,27 @@ class Session:
         Close the connection for good, once no transaction runs.
         """
         with self._turn:
-            self._is_closed = True
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
-            self._guard.release()
+            self._let_go_of_file()
 
     def close_forgotten(self) -> None:
         """
         Close what nobody closed; a forked child leaves its parent's alone.
         """
-        if os.getpid() == self._process_id:
-            self.close()
-        else:
+        if os.getpid() != self._process_id:
             self.leave_behind()
+        # A thread that the interpreter outlives may be in the file, and stuck.
+        elif self._turn.acquire(blocking=False):
+            try:
+                self._let_go_of_file()
+            finally:
+                self._turn.release()
+
+    def _let_go_of_file(self) -> None:
+        self._is_closed = True
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._guard.release()
 
     def leave_behind(self) -> None:
         """
