@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, TypeVar
 import attrs
 
 from databricks_forwarder._abilities import offers
-from databricks_forwarder._backoff import gives_up, is_foreseen
+from databricks_forwarder._backoff import gives_up, is_foreseen, sentence
 from databricks_forwarder._breadth import side_by_side
 from databricks_forwarder._carried import BEAT, CarriedLoad
 from databricks_forwarder._chunks import count_keys, write_rows
@@ -246,8 +246,9 @@ class Pipeline:
         remove_folders(self.scratch, load_id)
         try:
             self.stager.discard(load_id)
-        except ForwarderError as error:
-            _log.warning("staged files of load %s stay for now: %s", load_id, error)
+        except Exception as error:  # noqa: BLE001  # the load is done, whatever it is
+            told = sentence(error)
+            _log.warning("staged files of load %s stay for now: %s", load_id, told)
 
     def _is_astray(self, load: CarriedLoad, staging: Staging) -> bool:
         """

@@ -136,24 +136,36 @@ def test_beats_go_on_while_calls_are_under_way(breadth: int) -> None:
     assert ({threading.get_ident()}, True) == (set(beats), len(beats) >= 3)
 
 
-def test_an_interrupt_waits_for_no_call() -> None:
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("where", ["beat", "caller"])
+def test_an_interrupt_waits_for_no_call(
+    interrupt: type[BaseException], where: str
+) -> None:
     """
-    Who interrupts while calls are stuck is not held up, nor is the process.
+    Who wants to end while calls are stuck is not held up, nor is the process.
     """
     stuck = threading.Event()
     begun = threading.Event()
 
-    def call(_: int) -> None:
-        begun.set()
-        stuck.wait(SECONDS)
+    def call(item: int) -> None:
+        if item:
+            begun.set()
+            stuck.wait(SECONDS)
 
-    def interrupt() -> None:
+    def beat() -> None:
         begun.wait(SECONDS)
-        raise KeyboardInterrupt
+        if where == "beat":
+            raise interrupt
 
-    done = side_by_side(call, range(2), breadth=2, beat=interrupt, beat_seconds=0.001)
-    with pytest.raises(KeyboardInterrupt):
-        next(done)
+    done = side_by_side(call, range(2), breadth=2, beat=beat, beat_seconds=0.001)
+
+    def ask() -> None:
+        with closing(done):
+            next(done)
+            raise interrupt
+
+    with pytest.raises(interrupt):
+        ask()
     held = [each for each in threading.enumerate() if each.name == NAME]
 
     assert (True, [True]) == (bool(held), list({each.daemon for each in held}))
@@ -161,3 +173,29 @@ def test_an_interrupt_waits_for_no_call() -> None:
     stuck.set()
     for each in held:
         each.join()
+
+
+def test_an_error_of_the_caller_waits_for_the_calls() -> None:
+    """
+    Who fails between two calls has those under way waited for.
+    """
+    over: list[int] = []
+    may_end = threading.Event()
+
+    def call(item: int) -> None:
+        if item:
+            may_end.wait(SECONDS)
+        over.append(item)
+
+    done = side_by_side(call, range(2), breadth=2, beat=nothing, beat_seconds=0.001)
+
+    def ask() -> None:
+        with closing(done):
+            next(done)
+            threading.Timer(0.01, may_end.set).start()
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        ask()
+
+    assert [0, 1] == over

@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,15 +20,18 @@ import pytest
 from walking import InMemory, batch, custom, lake_tables, places, sizes
 
 from databricks_forwarder import (
+    CloseReport,
     ConnectionSettings,
     Forwarder,
     UploadPolicy,
+    _ending,
     _forwarder,
 )
 from databricks_forwarder.batchers.memory import MemoryBatcher
 from databricks_forwarder.batchers.sqlite import SqliteBatcher
 from databricks_forwarder.errors import (
     BatcherClosedError,
+    BatcherError,
     BatcherFullError,
     ConfigurationError,
     PayloadError,
@@ -737,6 +741,195 @@ def test_a_process_may_end_while_a_load_hangs(tmp_path: Path) -> None:
 
         assert 2 == report.attempt
     assert {"mparticle_otherevents": 1} == sizes(lake_tables(lake))
+
+
+def test_leaving_a_with_has_no_more_patience_than_the_close_in_it(
+    memory: InMemory,
+) -> None:
+    """
+    After a close that gave up, the end of the `with` does not wait again.
+    """
+    entered, may_go_on = threading.Event(), threading.Event()
+
+    def load(call: Callable[[], Any]) -> Any:
+        entered.set()
+        may_go_on.wait(PATIENCE_SECONDS)
+        return call()
+
+    with memory.forwarder(
+        wrap=around("loader", "load", load), policy=UploadPolicy(max_messages=1)
+    ) as forwarder:
+        forwarder.submit(b"{}")
+        forwarder.start()
+
+        assert entered.wait(PATIENCE_SECONDS)
+        assert not forwarder.close(timeout_seconds=0.01)
+
+    (load_id,) = forwarder.status().open_load_ids
+
+    assert CloseReport(
+        is_stopped=False, pending=1, open_load_ids=(load_id,)
+    ) == forwarder.close(timeout_seconds=0.01)
+
+    forwarder.start()
+
+    assert forwarder._patience_seconds is None
+
+    may_go_on.set()
+
+    assert CloseReport(is_stopped=True, pending=0) == forwarder.close()
+
+
+def test_a_close_tells_what_is_left(
+    memory: InMemory, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    What waits, is open or parked is in the report, and in one line of the log.
+    """
+
+    def load(call: Callable[[], Any]) -> Any:
+        raise errors.pop(0)
+
+    errors = [SchemaError("t", "no such type"), TransientError("busy")]
+    with (
+        caplog.at_level(logging.INFO, "databricks_forwarder"),
+        memory.forwarder(wrap=around("loader", "load", load)) as forwarder,
+    ):
+        forwarder.submit(b"{}")
+        (parked,) = forwarder.flush()
+        forwarder.submit(b"{}")
+        with pytest.raises(TransientError):
+            forwarder.flush()
+        (open_load_id,) = forwarder.status().open_load_ids
+        forwarder.submit(batch(custom("A", 1), custom("A", 2)))
+        caplog.clear()
+    report = forwarder.close()
+
+    assert (
+        CloseReport(
+            is_stopped=True,
+            pending=4,
+            open_load_ids=(open_load_id,),
+            parked_load_ids=(parked.load_id,),
+        )
+        == report
+    )
+    (told,) = caplog.messages
+
+    assert (
+        f"closed: 4 messages are pending, open loads: {open_load_id}, "
+        f"parked loads: {parked.load_id}"
+    ) == told
+
+
+def test_a_close_goes_on_when_nobody_can_tell_what_is_left(
+    memory: InMemory, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    A spool that can't be read is let go of all the same.
+    """
+    forwarder = memory.forwarder(
+        wrap=lambda name, part: faulty(
+            part, Fail(method="status", error=BatcherError("spoilt"))
+        )
+    )
+
+    with caplog.at_level(logging.INFO, "databricks_forwarder"):
+        report = forwarder.close()
+
+    assert CloseReport(is_stopped=True) == report
+    failed, closed = caplog.messages
+
+    assert "what is pending can't be told: spoilt" == failed
+    assert closed.startswith("closed: an unknown number of messages are pending, ")
+    with pytest.raises(BatcherClosedError):
+        forwarder.submit(b"{}")
+
+
+def test_a_close_that_gives_up_does_not_wait_for_the_spool(
+    memory: InMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    When the load hangs in the spool itself, what is pending is not known.
+    """
+    monkeypatch.setattr(_ending, "_ASK_SECONDS", 0.001)
+    may_go_on, entered = threading.Event(), threading.Event()
+
+    def hang(call: Callable[[], Any]) -> Any:
+        entered.set()
+        may_go_on.wait(PATIENCE_SECONDS)
+        return call()
+
+    def wrap(name: str, part: Any) -> Any:
+        part = around("loader", "load", hang)(name, part)
+        return around("batcher", "status", hang)(name, part)
+
+    forwarder = memory.forwarder(wrap=wrap, policy=UploadPolicy(max_messages=1))
+    forwarder._is_swept = True
+    forwarder.submit(b"{}")
+    forwarder.start()
+
+    assert entered.wait(PATIENCE_SECONDS)
+    assert CloseReport(is_stopped=False) == forwarder.close(timeout_seconds=0.01)
+
+    may_go_on.set()
+
+    assert forwarder.close(timeout_seconds=PATIENCE_SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("part", "method"),
+    [("batcher", "append"), ("loader", "load"), ("batcher", "close")],
+)
+def test_a_close_within_another_call_waits_for_nothing(
+    memory: InMemory, part: str, method: str
+) -> None:
+    """
+    Where a signal may come, a close asks for the end and returns at once.
+    """
+    within: list[CloseReport] = []
+
+    def call_and_close(call: Callable[[], Any]) -> Any:
+        within.append(forwarder.close(timeout_seconds=PATIENCE_SECONDS))
+        return call()
+
+    forwarder = memory.forwarder(
+        wrap=around(part, method, call_and_close),
+        policy=UploadPolicy(max_messages=1),
+    )
+    with forwarder:
+        forwarder.submit(b"{}")
+        if part == "loader":
+            forwarder.tick()
+
+    assert {CloseReport(is_stopped=False)} == set(within)
+    assert forwarder.close().is_stopped
+
+
+def test_a_signal_in_the_middle_of_storing_does_not_lock_up(tmp_path: Path) -> None:
+    """
+    A handler that closes while a payload is being stored returns, and it is stored.
+    """
+    lake, spool = tmp_path / "lake", tmp_path / "spool.db"
+    before = signal.getsignal(signal.SIGUSR1)
+    reports: list[CloseReport] = []
+    with Forwarder.for_lake(lake, spool=spool) as forwarder:
+        session = forwarder._batcher._session  # type: ignore[attr-defined]
+        do_after_commit = session.do_after_commit
+
+        def interrupted(action: Callable[[], None]) -> None:
+            signal.raise_signal(signal.SIGUSR1)
+            do_after_commit(action)
+
+        session.do_after_commit = interrupted
+        signal.signal(signal.SIGUSR1, lambda *_: reports.append(forwarder.close()))
+        try:
+            forwarder.submit(b"{}")
+        finally:
+            signal.signal(signal.SIGUSR1, before)
+
+    assert [CloseReport(is_stopped=False)] == reports
+    assert CloseReport(is_stopped=True, pending=1) == forwarder.close()
 
 
 def test_carrying_on_and_replaying_wake_the_thread(memory: InMemory) -> None:

@@ -698,15 +698,18 @@ def test_a_holder_that_lost_its_load_changes_nothing(memory: InMemory) -> None:
 # -- cleaning up ------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(TransientError("busy"), "busy"), (RuntimeError("payload"), "RuntimeError")],
+)
 def test_a_discard_that_fails_does_not_undo_a_commit(
-    memory: InMemory, caplog: pytest.LogCaptureFixture
+    memory: InMemory, caplog: pytest.LogCaptureFixture, error: Exception, told: str
 ) -> None:
     """
-    What can't be discarded is logged, and swept at the next start.
+    What can't be discarded is logged, whatever fails, and swept at the next start.
     """
     failing = only(
-        "stager",
-        lambda part: faulty(part, Fail(method="discard", error=TransientError("busy"))),
+        "stager", lambda part: faulty(part, Fail(method="discard", error=error))
     )
     with memory.forwarder(wrap=failing) as forwarder:
         fill(forwarder)
@@ -715,7 +718,7 @@ def test_a_discard_that_fails_does_not_undo_a_commit(
 
         assert Account(received=4, loaded=4) == report.account
         assert [
-            f"staged files of load {report.load_id} stay for now: busy"
+            f"staged files of load {report.load_id} stay for now: {told}"
         ] == caplog.messages
         assert {report.load_id} == memory.staged()
 

@@ -9,18 +9,21 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from queue import Queue
 from typing import Any
 
 import pytest
 
-from databricks_forwarder import _worker
+from databricks_forwarder import _leaving, _worker
+from databricks_forwarder._leaving import StepClock
 from databricks_forwarder._worker import Worker
 from databricks_forwarder.errors import (
     BatcherClosedError,
     SetupError,
     TransientError,
 )
+from databricks_forwarder.testing.clock import FakeClock
 
 # Longer than any of these takes, shorter than a hang may last.
 PATIENCE_SECONDS = 20.0
@@ -411,6 +414,196 @@ def test_two_steps_never_run_at_once() -> None:
     second.join(PATIENCE_SECONDS)
 
     assert ["first", "second"] == order
+
+
+def test_a_stop_waits_for_a_step_of_another_thread() -> None:
+    """
+    A stop ends after the step that a host's own thread takes, and no other begins.
+    """
+    entered, may_go_on = threading.Event(), threading.Event()
+    refused = Queue[Exception]()
+    worker = Worker(Ticks(), nothing_waits)
+
+    def hang() -> None:
+        entered.set()
+        may_go_on.wait(PATIENCE_SECONDS)
+
+    def step_twice() -> None:
+        worker.take_turn(hang)
+        try:
+            worker.take_turn(hang)
+        except BatcherClosedError as error:
+            refused.put(error)
+
+    stepping = threading.Thread(target=step_twice)
+    stepping.start()
+    entered.wait(PATIENCE_SECONDS)
+
+    assert not worker.stop(0.01)
+    with pytest.raises(BatcherClosedError, match="is being closed"):
+        worker.take_turn(hang)
+
+    may_go_on.set()
+
+    assert "is being closed" in str(refused.get(timeout=PATIENCE_SECONDS))
+    assert worker.stop(None)
+
+    stepping.join(PATIENCE_SECONDS)
+
+
+def test_a_step_that_waited_for_its_turn_is_refused_after_a_stop() -> None:
+    """
+    Who waits for a turn while a stop is asked for does not get it.
+    """
+    refused = Queue[Exception]()
+    worker = Worker(Ticks(), nothing_waits)
+    asked = threading.Event()
+    require = worker._require_going
+
+    def required() -> None:
+        require()
+        asked.set()
+
+    worker._require_going = required  # type: ignore[method-assign]
+
+    def step() -> None:
+        try:
+            worker.take_turn(nothing_waits)
+        except BatcherClosedError as error:
+            refused.put(error)
+
+    with worker._turn:
+        stepping = threading.Thread(target=step)
+        stepping.start()
+        asked.wait(PATIENCE_SECONDS)
+        worker.ask_to_stop()
+
+    assert "is being closed" in str(refused.get(timeout=PATIENCE_SECONDS))
+
+    stepping.join(PATIENCE_SECONDS)
+
+    assert worker.stop(None)
+
+
+def test_a_thread_that_is_refused_its_turn_tells_nothing() -> None:
+    """
+    A stop that comes before the thread's turn is no failed load.
+    """
+    worker = Worker(Ticks(), nothing_waits)
+    worker.ask_to_stop()
+
+    assert 0.0 == worker._look()
+    assert worker.last_error is None
+
+
+def test_a_stop_that_is_told_nothing_looks_by_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    A stop without a time limit ends though the word of the step's end is lost.
+    """
+    monkeypatch.setattr(_worker, "_LOOK_SECONDS", 0.001)
+    worker = Worker(Ticks(), nothing_waits)
+    answers = [False, False, False, True]
+    worker._is_settled = lambda: answers.pop(0)  # type: ignore[method-assign]
+
+    assert worker.stop(None)
+    assert [] == answers
+
+
+def test_wakings_that_nobody_hears_are_one() -> None:
+    """
+    Without a thread, a waking is kept once.
+    """
+    worker = Worker(Ticks(), nothing_waits)
+    worker.wake()
+    worker.wake()
+
+    assert 1 == worker._wake.qsize()
+
+
+def test_steps_are_left_when_the_interpreter_ends() -> None:
+    """
+    At the end no step begins, and one that looks at the clock ends its thread.
+    """
+    clock = FakeClock()
+    left = Queue[bool]()
+    entered, may_look = threading.Event(), threading.Event()
+    worker = Worker(Ticks(), nothing_waits)
+    step_clock = StepClock(clock, worker.leave_if_due)
+
+    def step() -> None:
+        entered.set()
+        may_look.wait(PATIENCE_SECONDS)
+        try:
+            step_clock.now()
+        except SystemExit:
+            left.put(worker._leaving.is_due)
+            raise
+
+    def end_quietly() -> None:
+        # As threads do that nobody watches.
+        with suppress(SystemExit):
+            worker.take_turn(step)
+
+    stepping = threading.Thread(target=end_quietly)
+    stepping.start()
+    entered.wait(PATIENCE_SECONDS)
+    ending = threading.Thread(target=worker._leaving.await_step)
+    ending.start()
+    while not worker._leaving.is_due:
+        ending.join(0.001)
+    may_look.set()
+    ending.join(PATIENCE_SECONDS)
+
+    assert left.get(timeout=PATIENCE_SECONDS)
+    with pytest.raises(BatcherClosedError):
+        worker.take_turn(nothing_waits)
+    # The main thread may end well: it is the one that ends the interpreter.
+    assert clock.now() == step_clock.now()
+
+    stepping.join(PATIENCE_SECONDS)
+
+
+def test_a_step_that_is_stuck_does_not_hold_up_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    The interpreter waits for a step for a few seconds, and then no more.
+    """
+    monkeypatch.setattr(_leaving, "_GRACE_SECONDS", 0.001)
+    worker = Worker(Ticks(), nothing_waits)
+    with worker._turn:
+        worker._leaving.await_step()
+
+    assert worker._leaving.is_due
+
+
+def test_a_forked_child_that_ends_waits_for_no_step_of_its_parent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    In a child the turn may be taken for ever; it is nothing to it.
+    """
+    worker = Worker(Ticks(), nothing_waits)
+    parent = os.getpid()
+    with worker._turn, monkeypatch.context() as child:
+        child.setattr(os, "getpid", lambda: parent + 1)
+        worker._leaving.await_step()
+
+    assert not worker._leaving.is_due
+
+
+def test_the_clock_of_a_step_is_the_other_one() -> None:
+    """
+    It counts and waits as the clock does that it was made of.
+    """
+    clock = FakeClock()
+    step_clock = StepClock(clock, nothing_waits)
+    before = step_clock.monotonic()
+    step_clock.wait(5.0)
+
+    assert 5.0 == clock.monotonic() - before
 
 
 def test_another_process_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,10 +7,11 @@ Sources: Databricks, "Files API", and databricks-sdk 0.156.0,
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import IO, TYPE_CHECKING
 from urllib.parse import quote
 
+from databricks_forwarder._breadth import side_by_side
 from databricks_forwarder._databricks.fates import MissingPathError, MissingVolumeError
 from databricks_forwarder.errors import PermanentError
 
@@ -132,19 +133,27 @@ class VolumeFiles:
             query["page_token"] = page["next_page_token"]
 
     def _remove_files(self, paths: list[str]) -> None:
-        if len(paths) == 1:
-            self.remove_file(paths[0])
-        elif paths:
-            with ThreadPoolExecutor(
-                self._breadth, thread_name_prefix="databricks-forwarder"
-            ) as pool:
-                list(pool.map(self.remove_file, paths))
+        # No pool: the interpreter would wait for its threads at the end.
+        calls = side_by_side(
+            self.remove_file,
+            paths,
+            breadth=min(self._breadth, max(1, len(paths))),
+            beat=_nothing,
+            beat_seconds=_LEAST_SECONDS,
+        )
+        with closing(calls):
+            for _, call in calls:
+                call.result()
 
     def _remove(self, escaped: str, doing: str) -> None:
         try:
             self._rest.request("DELETE", escaped, doing)
         except (MissingPathError, MissingVolumeError):
             return
+
+
+def _nothing() -> None:
+    pass
 
 
 def _file(path: str) -> str:

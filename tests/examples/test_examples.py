@@ -115,6 +115,28 @@ def test_replay_brings_a_dead_letter_back(
     ] == said.splitlines()
 
 
+def test_segments_reads_to_the_end_and_no_further(tmp_path: Path) -> None:
+    """
+    Run again, it goes on where it stopped, and hands nothing in twice.
+    """
+    command = [sys.executable, EXAMPLES / "segments.py"]
+    environment = {**os.environ, "PYTHONPATH": str(EXAMPLES.parent)}
+    said = [
+        subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, check=True
+        ).stdout.decode()
+        for _ in range(2)
+    ]
+
+    (first, second) = [text.splitlines() for text in said]
+
+    assert [
+        "read to {'events-0': '000:120'}",
+        "Account(received=120, loaded=120, dead=0, dropped=0, pending=0)",
+    ] == first
+    assert first == second
+
+
 @pytest.mark.parametrize(
     "path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name
 )

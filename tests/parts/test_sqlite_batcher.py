@@ -460,6 +460,21 @@ def test_a_forgotten_batcher_closes_its_file(path: Path) -> None:
         assert 2 == leased(after).attempt
 
 
+def test_a_forgotten_batcher_does_not_wait_for_who_is_in_the_file(path: Path) -> None:
+    """
+    What a thread is at when the interpreter ends is left to the system.
+    """
+    with closing(SqliteBatcher(path)) as batcher:
+        session = batcher._session
+        with session.read("standing still"):
+            session.close_forgotten()
+
+            assert session._connection is not None
+        session.close_forgotten()
+
+        assert session._connection is None
+
+
 def test_closing_goes_on_when_the_file_may_not_be_written(
     batcher: SqliteBatcher, caplog: pytest.LogCaptureFixture
 ) -> None:
