@@ -7,7 +7,10 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import io
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -30,6 +33,12 @@ PAGES = [
         for page in (ROOT / "docs/how-to").glob("*.md")
     ),
 ]
+_SHOWN = re.compile(
+    r'^```\{code-block\} python\n:caption: "(.*?)"\n\n(.*?)^```$',
+    re.MULTILINE | re.DOTALL,
+)
+_NOT_RUN = "Shown, not run by the tests: "
+_PROGRAM = ", run by the tests as a process"
 _BLOCK = re.compile(r"^```(python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -77,6 +86,60 @@ def test_blocks_print_what_the_page_says(
     told, printed = run_page(page, {"__name__": "page"})
 
     assert told == printed
+
+
+def shown_on(page: str) -> dict[str, str]:
+    """
+    Give what *page* has of Python that is not run in place, by its caption.
+    """
+    return dict(_SHOWN.findall((ROOT / page).read_text()))
+
+
+def test_python_that_is_not_run_in_place_says_so() -> None:
+    """
+    Each block with a caption says why nothing runs it, or is a program tested below.
+    """
+    pages = [(ROOT / page).read_text() for page in PAGES]
+    shown = {each: text for page in PAGES for each, text in shown_on(page).items()}
+    not_run = [each for each in shown if each.startswith(_NOT_RUN)]
+    programs = [each for each in shown if each.endswith(_PROGRAM)]
+
+    assert len(shown) == sum(page.count("{code-block} py") for page in pages)
+    assert len(shown) == len(not_run) + len(programs)
+    assert PROGRAMS.keys() == {each.partition(",")[0] for each in programs}
+    for caption, text in shown.items():
+        compile(text, caption, "exec")
+
+
+# Of the page on shutting down: what each says after SIGTERM, and its exit code.
+PROGRAMS = {"service.py": ("True 1\n", 0), "ticking.py": ("", 143)}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_programs_of_the_page_on_shutting_down_end_well(
+    program: str, tmp_path: Path
+) -> None:
+    """
+    Each ends soon after SIGTERM, says what the page says, and complains of nothing.
+    """
+    shown = shown_on("docs/how-to/shut-down.md")
+    text = shown[f"{program}{_PROGRAM}"]
+    command = [sys.executable, "-c", text]
+    with subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        ready = process.stdout.readline()
+        process.terminate()
+        said, complained = process.communicate(timeout=30)
+
+    assert "ready\n" == ready
+    assert (*PROGRAMS[program], "") == (said, process.returncode, complained)
 
 
 def test_contracts_of_the_page_on_testing_routers_hold(tmp_path: Path) -> None:
