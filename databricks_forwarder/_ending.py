@@ -90,4 +90,5 @@ def _asked(batcher: Batcher) -> BatcherStatus | None:
 def _asked_in_time(batcher: Batcher) -> BatcherStatus | None:
     # The load that goes on may be stuck in the spool itself.
     answer = begun(lambda: _asked(batcher))
-    return answer.result() if are_over([answer], _ASK_SECONDS) else None
+    is_answered = are_over([answer], _ASK_SECONDS) and answer.exception() is None
+    return answer.result() if is_answered else None

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+from deltalake import DeltaTable
 
 from databricks_forwarder import DatabricksSettings, Endpoint, Forwarder, UploadPolicy
 from databricks_forwarder.settings import Secret
@@ -176,10 +177,12 @@ def forgets_in_engine(forwarder: Forwarder, carrying: Carrying) -> None:
 
     def slowly(*args: Any) -> Any:
         answer = load(*args)
+        table = Path(sys.argv[1], "lake", args[1])
         while not forwarder._worker._leaving.is_due:
-            load(*args)
-        for _ in range(20):
-            load(*args)
+            DeltaTable(table)
+        for _ in range(50):
+            DeltaTable(table)
+        say("back")
         return answer
 
     loader.load = slowly  # type: ignore[method-assign]

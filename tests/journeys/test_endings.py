@@ -27,9 +27,6 @@ from databricks_forwarder.testing.workspace import Fault, RefusedError, Workspac
 # Longer than any of these takes, shorter than a hang may last.
 PATIENCE_SECONDS = 30.0
 
-# What an exit may take besides, when nobody closed: see `_leaving`.
-GRACE_SECONDS = 5.0
-
 COUNT = ending_host.EVENT_COUNT
 EACH_ONCE = Counter(dict.fromkeys(range(COUNT), 1))
 HANGS_IN_COPY = Fault(on="statement", matching="COPY INTO", hang=True, times=100)
@@ -161,7 +158,15 @@ def carry_on(destination: Destination) -> tuple[int, Account]:
 LOADED = Account(received=COUNT, loaded=COUNT)
 
 
-@pytest.mark.parametrize("where", ["stager.stage", "loader.load"])
+@pytest.mark.parametrize(
+    ("destination", "where"),
+    [
+        ("lake", "loader.load"),
+        ("workspace", "stager.stage"),
+        ("workspace", "loader.load"),
+    ],
+    indirect=["destination"],
+)
 def test_a_process_that_is_terminated_loses_nothing(
     destination: Destination, hosts: list[subprocess.Popen[str]], where: str
 ) -> None:
@@ -177,7 +182,11 @@ def test_a_process_that_is_terminated_loses_nothing(
     assert EACH_ONCE == destination.event_ids()
 
 
-@pytest.mark.parametrize("fault", [None, HANGS_IN_COPY], ids=["busy", "hanging"])
+@pytest.mark.parametrize(
+    ("destination", "fault"),
+    [("lake", None), ("workspace", None), ("workspace", HANGS_IN_COPY)],
+    indirect=["destination"],
+)
 def test_a_handler_that_exits_in_a_tick_waits_for_nothing(
     destination: Destination, hosts: list[subprocess.Popen[str]], fault: Fault | None
 ) -> None:
@@ -274,8 +283,8 @@ def test_an_end_waits_for_the_engine(
     A thread comes back from the engine before the interpreter ends, and leaves.
     """
     host = start(hosts, destination, "forgets_in_engine", "loader.load")
-    host.heard()
 
+    assert ["carrying", "back"] == [host.heard(), host.heard()]
     assert (0, "") == host.ended()
     assert (2, LOADED) == carry_on(destination)
     assert EACH_ONCE == destination.event_ids()
