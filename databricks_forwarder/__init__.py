@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from databricks_forwarder._databricks.client import DatabricksClient
     from databricks_forwarder._ending import CloseReport
+    from databricks_forwarder._differences import Difference
     from databricks_forwarder._forwarder import Forwarder
+    from databricks_forwarder._letters import DeadLetterFilter
+    from databricks_forwarder._reconcile import Reconciliation
     from databricks_forwarder._status import Status
     from databricks_forwarder.errors import ForwarderError
     from databricks_forwarder.settings import (
@@ -25,9 +28,12 @@ __all__ = [
     "ConnectionSettings",
     "DatabricksClient",
     "DatabricksSettings",
+    "DeadLetterFilter",
+    "Difference",
     "Endpoint",
     "Forwarder",
     "ForwarderError",
+    "Reconciliation",
     "Status",
     "UploadPolicy",
 ]
@@ -37,9 +43,12 @@ _HOMES = {
     "ConnectionSettings": "settings",
     "DatabricksClient": "_databricks.client",
     "DatabricksSettings": "settings",
+    "DeadLetterFilter": "_letters",
+    "Difference": "_differences",
     "Endpoint": "settings",
     "Forwarder": "_forwarder",
     "ForwarderError": "errors",
+    "Reconciliation": "_reconcile",
     "Status": "_status",
     "UploadPolicy": "settings",
 }

@@ -10,29 +10,28 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import attrs
 
 from databricks_forwarder._cli_arguments import parse_arguments
-from databricks_forwarder._cli_forward import (
-    forward,
-    plan,
-    require_spool,
-    spool_of,
+from databricks_forwarder._cli_destination import check, reconcile
+from databricks_forwarder._cli_forward import forward, plan
+from databricks_forwarder._cli_letters import dead_letters, replay
+from databricks_forwarder._cli_output import (
+    Output,
+    account_as_text,
+    load_as_json,
+    moment_as_text,
 )
-from databricks_forwarder._cli_output import Output, account_as_text, load_as_json
-from databricks_forwarder._cli_workspace import require_no_place, workspace_of
-from databricks_forwarder.batchers.sqlite import SqliteBatcher
+from databricks_forwarder._cli_spool import open_spool
 from databricks_forwarder.errors import ConfigurationError, ForwarderError
-from databricks_forwarder.model import Offset
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
-    from databricks_forwarder.model import DeadLetter, Finding, LoadReport
+    from databricks_forwarder.model import BatcherStatus, LoadReport
 
 __all__ = ["main"]
 
@@ -79,40 +78,61 @@ def _status(arguments: argparse.Namespace, output: Output) -> int:
     """
     Say where all messages of the spool are.
     """
-    with _open_spool(arguments) as spool:
+    with open_spool(arguments) as spool:
         status = spool.status()
-    oldest = status.oldest_received_at
-    since = "" if oldest is None else f", the oldest since {oldest:%Y-%m-%d %H:%M:%S}"
-    output.tell(account_as_text(status.account))
-    output.tell(f"{status.waiting} messages wait{since}")
-    output.tell(f"open loads: {', '.join(status.open_load_ids) or 'none'}")
-    output.tell(f"parked loads: {', '.join(status.parked_load_ids) or 'none'}")
-    output.tell(f"{status.stored_bytes} payload bytes are kept")
+    for line in _status_lines(status):
+        output.tell(line)
     output.complete(attrs.asdict(status))
     return 1 if status.account.dead or status.parked_load_ids else 0
+
+
+def _status_lines(status: BatcherStatus) -> Sequence[str]:
+    """
+    Say how the spool stands, and of what is not well what to ask next.
+    """
+    oldest = status.oldest_received_at
+    since = "" if oldest is None else f", the oldest since {moment_as_text(oldest)}"
+    dead = status.account.dead
+    return [
+        account_as_text(status.account),
+        f"{status.waiting} messages wait{since}",
+        f"open loads: {_listed(status.open_load_ids, 'forward goes on with them')}",
+        f"parked loads: {_listed(status.parked_load_ids, 'parked says why')}",
+        f"dead messages: {dead}; dead-letters says why" if dead else "nothing is dead",
+        f"{status.stored_bytes} payload bytes are kept",
+    ]
+
+
+def _listed(load_ids: Sequence[str], advice: str) -> str:
+    return f"{', '.join(load_ids)}; {advice}" if load_ids else "none"
 
 
 def _loads(arguments: argparse.Namespace, output: Output) -> int:
     """
     List the parked loads, and the latest that were committed.
     """
-    with _open_spool(arguments) as spool:
+    with open_spool(arguments) as spool:
         reports = [*spool.parked(), *spool.loads(arguments.limit)]
-    headers = ("load", "settled at", "received", "loaded", "dead", "dropped", "state")
+    headers = (
+        *("load", "settled at", "received", "loaded", "dead", "dropped", "pending"),
+        "state",
+    )
     output.tabulate(
         headers,
         [
             (
                 report.load_id,
-                f"{report.settled_at:%Y-%m-%d %H:%M:%S}",
+                moment_as_text(report.settled_at),
                 report.account.received,
                 report.account.loaded,
                 report.account.dead,
                 report.account.dropped,
+                report.account.pending,
                 "parked" if report.is_parked else "committed",
             )
             for report in reports
         ],
+        nothing="no load was carried yet",
     )
     output.complete({"loads": [load_as_json(report) for report in reports]})
     return 0
@@ -122,15 +142,16 @@ def _parked(arguments: argparse.Namespace, output: Output) -> int:
     """
     List what is set aside, and why.
     """
-    with _open_spool(arguments) as spool:
+    with open_spool(arguments) as spool:
         reports = spool.parked()
     output.tabulate(
         ("load", "parked at", "table", "messages", "reason"),
         [
-            (report.load_id, f"{report.settled_at:%Y-%m-%d %H:%M:%S}", *what)
+            (report.load_id, moment_as_text(report.settled_at), *what)
             for report in reports
             for what in _set_aside(report)
         ],
+        nothing="nothing is parked",
     )
     output.complete({"parked": [load_as_json(report) for report in reports]})
     return 0
@@ -153,7 +174,7 @@ def _carry_on(arguments: argparse.Namespace, output: Output) -> int:
     """
     Open parked loads again, all that are named or none.
     """
-    with _open_spool(arguments) as spool:
+    with open_spool(arguments) as spool:
         parked = [report.load_id for report in spool.parked()]
         unknown = [name for name in arguments.load_ids if name not in parked]
         if unknown:
@@ -171,109 +192,6 @@ def _carry_on(arguments: argparse.Namespace, output: Output) -> int:
     return 0
 
 
-def _dead_letters(arguments: argparse.Namespace, output: Output) -> int:
-    """
-    List the dead letters without their payloads; or write these to a file.
-    """
-    with _open_spool(arguments) as spool:
-        if arguments.export is not None:
-            count = _export(spool.dead_letters(), arguments.export)
-            output.tell(f"{count} payloads written to {arguments.export}")
-            output.complete({"exported": count})
-            return 0
-        rows = [
-            (
-                letter.offset,
-                f"{letter.received_at:%Y-%m-%d %H:%M:%S}",
-                len(letter.payload or b""),
-                letter.reason,
-            )
-            for letter in spool.dead_letters()
-        ]
-    headers = ("offset", "received at", "bytes", "reason")
-    output.tabulate(headers, rows)
-    output.complete(
-        {"dead_letters": [dict(zip(headers, row, strict=True)) for row in rows]}
-    )
-    return 0
-
-
-def _export(letters: Iterable[DeadLetter], path: str) -> int:
-    """
-    Write the payloads as NDJSON, for the owner's eyes alone.
-    """
-    try:
-        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        msg = f"{path} can't be written: {error.strerror}; name a new file"
-        raise ConfigurationError(msg) from error
-    with os.fdopen(number, "wb") as file:
-        return sum(_write_line(file, letter.payload or b"") for letter in letters)
-
-
-def _write_line(file: BinaryIO, payload: bytes) -> int:
-    # Between the members of a document a line break is a space; inside a text
-    # there is none.
-    file.write(payload.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n")
-    return 1
-
-
-def _replay(arguments: argparse.Namespace, output: Output) -> int:
-    """
-    Put dead letters back in the queue.
-    """
-    with _open_spool(arguments) as spool:
-        offsets = arguments.offsets or [
-            letter.offset for letter in spool.dead_letters()
-        ]
-        count = spool.replay([Offset(offset) for offset in offsets])
-    output.tell(f"{count} payloads are back in the queue; forward carries them")
-    output.complete({"replayed": count})
-    return 0
-
-
-def _check(arguments: argparse.Namespace, output: Output) -> int:
-    """
-    Try the destination by imitating real work.
-    """
-    findings = []
-    with ExitStack() as opened:
-        for finding in _findings(arguments, opened):
-            output.tell(f"{finding.subject}: {finding.problem or 'good'}")
-            findings.append(finding)
-    output.complete({"findings": [attrs.asdict(finding) for finding in findings]})
-    return 1 if any(finding.problem for finding in findings) else 0
-
-
-def _findings(arguments: argparse.Namespace, opened: ExitStack) -> Iterable[Finding]:
-    # Heavy, each, and needed alone.
-    if not arguments.databricks:
-        from databricks_forwarder.loaders.delta import DeltaLoader  # noqa: PLC0415
-
-        require_no_place(arguments)
-        return DeltaLoader(arguments.lake).check()
-    from databricks_forwarder._databricks.client import (  # noqa: PLC0415
-        DatabricksClient,
-    )
-    from databricks_forwarder.loaders.warehouse import WarehouseLoader  # noqa: PLC0415
-
-    settings, endpoint = workspace_of(arguments)
-    client = DatabricksClient(settings, endpoint=endpoint)
-    opened.callback(client.close)
-    return WarehouseLoader(client).findings()
-
-
-@contextmanager
-def _open_spool(arguments: argparse.Namespace) -> Iterator[SqliteBatcher]:
-    path = spool_of(arguments)
-    require_spool(path)
-    spool = SqliteBatcher(path)
-    try:
-        yield spool
-    finally:
-        spool.close()
-
-
 _COMMANDS: dict[str, Callable[[argparse.Namespace, Output], int]] = {
     "forward": forward,
     "plan": plan,
@@ -281,7 +199,8 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, Output], int]] = {
     "loads": _loads,
     "parked": _parked,
     "carry-on": _carry_on,
-    "dead-letters": _dead_letters,
-    "replay": _replay,
-    "check": _check,
+    "dead-letters": dead_letters,
+    "replay": replay,
+    "check": check,
+    "reconcile": reconcile,
 }

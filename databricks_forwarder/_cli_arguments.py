@@ -83,21 +83,35 @@ def _add_carry_on(command: argparse.ArgumentParser) -> None:
 
 
 def _add_dead_letters(command: argparse.ArgumentParser) -> None:
-    _add_places(command)
+    _add_letters(command)
+    command.add_argument(
+        "--damaged", action="store_true", help="only those whose bytes have changed"
+    )
     command.add_argument(
         "--export", metavar="FILE", help="write the payloads to a new file, as NDJSON"
     )
 
 
-def _add_replay(command: argparse.ArgumentParser) -> None:
+def _add_letters(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "offsets", nargs="*", type=int, metavar="OFFSET", help="which; none: all"
     )
     _add_places(command)
+    command.add_argument("--load", metavar="LOAD_ID", help="only those of this load")
+    command.add_argument(
+        "--reason", metavar="TEXT", help="only those with this text in their reason"
+    )
+    command.add_argument(
+        "--since", metavar="TIME", help="only those received then or later"
+    )
+    command.add_argument(
+        "--until", metavar="TIME", help="only those received then or earlier"
+    )
 
 
-def _add_check(command: argparse.ArgumentParser) -> None:
+def _add_reconcile(command: argparse.ArgumentParser) -> None:
     _add_destination(command)
+    _add_spool(command)
 
 
 def _add_destination(command: argparse.ArgumentParser) -> None:
@@ -173,6 +187,7 @@ _COMMANDS = (
     ("parked", "List what is set aside, and why.", _add_places),
     ("carry-on", "Open parked loads again, after a fix.", _add_carry_on),
     ("dead-letters", "List what can't be forwarded.", _add_dead_letters),
-    ("replay", "Put dead letters back in the queue.", _add_replay),
-    ("check", "Try a destination, and leave nothing there.", _add_check),
+    ("replay", "Put dead letters back in the queue.", _add_letters),
+    ("check", "Try a destination, and leave nothing there.", _add_destination),
+    ("reconcile", "Compare the account with the tables.", _add_reconcile),
 )

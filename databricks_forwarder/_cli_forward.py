@@ -21,6 +21,7 @@ from databricks_forwarder._cli_sources import (
     open_source,
     require_readable,
 )
+from databricks_forwarder._cli_spool import require_spool, spool_of
 from databricks_forwarder._cli_workspace import require_no_place, workspace_of
 from databricks_forwarder._door import admit
 from databricks_forwarder._forwarder import Forwarder
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from databricks_forwarder._plan import Plan
     from databricks_forwarder.model import LoadReport
 
-__all__ = ["forward", "plan", "require_spool", "spool_of"]
+__all__ = ["forward", "plan"]
 
 _MAX_PAYLOAD_BYTES = 8 * 2**20
 
@@ -89,34 +90,6 @@ def plan(arguments: argparse.Namespace, output: Output) -> int:
     _tell_plan(planned, problems, output)
     output.complain(*problems)
     return 1 if problems else 0
-
-
-def spool_of(arguments: argparse.Namespace) -> Path:
-    """
-    The spool's file: as said, or in the lake's own folder.
-
-    Raises:
-        ConfigurationError: Neither a spool nor a lake was named.
-    """
-    if arguments.spool is not None:
-        return Path(arguments.spool)
-    if arguments.lake is not None:
-        return Path(arguments.lake, "_forwarder", "spool.db")
-    if getattr(arguments, "databricks", False):
-        raise ConfigurationError("say which spool: --spool FILE, made when needed")
-    raise ConfigurationError("say which spool: --spool FILE, or --lake DIR for its own")
-
-
-def require_spool(path: Path) -> None:
-    """
-    See that the spool is there already.
-
-    Raises:
-        ConfigurationError: It is not.
-    """
-    if not path.exists():
-        msg = f"there is no spool at {path}: nothing was forwarded by it yet"
-        raise ConfigurationError(msg)
 
 
 def _open(arguments: argparse.Namespace, spool: Path) -> Forwarder:

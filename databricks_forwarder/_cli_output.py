@@ -16,10 +16,11 @@ import attrs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
 
     from databricks_forwarder.model import Account, LoadReport
 
-__all__ = ["Output", "account_as_text", "load_as_json"]
+__all__ = ["Output", "account_as_text", "load_as_json", "moment_as_text"]
 
 _TOLD = 20
 
@@ -45,11 +46,17 @@ class Output:
             sys.stdout.write(f"{text}\n")
 
     def tabulate(
-        self, headers: Sequence[str], rows: Sequence[Sequence[object]]
+        self,
+        headers: Sequence[str],
+        rows: Sequence[Sequence[object]],
+        *,
+        nothing: str | None = None,
     ) -> None:
         """
-        Show rows under headers, numbers to the right; nothing if there are none.
+        Show rows under headers, numbers to the right; say *nothing* without any.
         """
+        if not rows and nothing is not None:
+            self.tell(nothing)
         if rows and not self.is_json and not self.is_quiet:
             _tabulate(headers, rows)
 
@@ -94,6 +101,13 @@ def account_as_text(account: Account) -> str:
         f"received {account.received} = loaded {account.loaded} + dead {account.dead}"
         f" + dropped {account.dropped} + pending {account.pending}"
     )
+
+
+def moment_as_text(at: datetime) -> str:
+    """
+    Spell a moment to the second, with its zone: who reads may live in another.
+    """
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def load_as_json(report: LoadReport) -> dict[str, Any]:

@@ -14,8 +14,10 @@ from databricks_forwarder._door import admit, admit_all
 from databricks_forwarder._due import Due
 from databricks_forwarder._ending import CloseReport, close_report, tell
 from databricks_forwarder._leaving import StepClock
+from databricks_forwarder._letters import DeadLetterFilter, replay
 from databricks_forwarder._pipeline import Pipeline
 from databricks_forwarder._plan import Plan, plan
+from databricks_forwarder._reconcile import Reconciliation, reconcile
 from databricks_forwarder._scratch import make_scratch
 from databricks_forwarder._status import status_of
 from databricks_forwarder._within import is_within
@@ -55,6 +57,7 @@ __all__ = ["Forwarder"]
 _MAX_PAYLOAD_BYTES = 8 * 2**20
 _MPARTICLES = ConnectionSettings()
 _DEFAULT_POLICY = UploadPolicy()
+_EVERY_LETTER = DeadLetterFilter()
 
 
 class Forwarder:
@@ -458,6 +461,18 @@ class Forwarder:
         """
         return self._batcher.loads(limit)
 
+    def reconcile(self) -> Reconciliation:
+        """
+        Compare the account with the tables' rows, and name each difference.
+
+        Nothing is changed, and loads may go on meanwhile.
+
+        Raises:
+            ConfigurationError: The loader is none that counts.
+            ForwarderError: The tables can't be counted now.
+        """
+        return reconcile(self._batcher, self._loader)
+
     def parked(self) -> Sequence[LoadReport]:
         """
         The reports of the loads that are set aside, oldest first.
@@ -474,25 +489,37 @@ class Forwarder:
         self._batcher.carry_on(load_id)
         self._worker.wake()
 
-    def dead_letters(self) -> Iterable[DeadLetter]:
+    def dead_letters(
+        self, where: DeadLetterFilter = _EVERY_LETTER
+    ) -> Iterable[DeadLetter]:
         """
         The payloads that can't be forwarded, with their reasons, by offset.
-        """
-        return self._batcher.dead_letters()
 
-    def replay(self, offsets: Collection[Offset] | None = None) -> int:
+        Args:
+            where: Which; all if it is left out.
+        """
+        return where.of(self._batcher.dead_letters())
+
+    def replay(
+        self,
+        offsets: Collection[Offset] | None = None,
+        *,
+        where: DeadLetterFilter = _EVERY_LETTER,
+    ) -> int:
         """
         Put dead letters back in the queue, after a fix; each once.
 
+        They keep the time at which they were received. Damaged ones stay: they
+        would only die again.
+
         Args:
             offsets: Which; None for all.
+            where: Which of them; all if it is left out.
 
         Returns:
             How many were put back.
         """
-        if offsets is None:
-            offsets = [letter.offset for letter in self._batcher.dead_letters()]
-        count = self._batcher.replay(offsets)
+        count = replay(self._batcher, offsets, where).replayed
         self._worker.wake()
         return count
 

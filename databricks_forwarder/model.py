@@ -34,6 +34,7 @@ __all__ = [
     "Payload",
     "Receipt",
     "Record",
+    "RowCount",
     "StagedFile",
     "Table",
     "TableName",
@@ -267,6 +268,21 @@ class LoadResult:
     was_repeat: bool = False
 
 
+@attrs.frozen
+class RowCount:
+    """
+    How many rows of one load a table holds.
+
+    Attributes:
+        row_count: All of them.
+        doubled: Of them, those that have another one's offset and position:
+            all but the first of each.
+    """
+
+    row_count: int
+    doubled: int = 0
+
+
 @attrs.frozen(kw_only=True)
 class DeadLetter:
     """
@@ -275,6 +291,7 @@ class DeadLetter:
     Attributes:
         message_count: Messages that it was counted for when received.
         payload: Its bytes; None where only the fact is told.
+        is_damaged: Whether the bytes are no longer what was received.
     """
 
     offset: Offset
@@ -283,6 +300,7 @@ class DeadLetter:
     reason: str
     load_id: LoadId
     payload: bytes | None = attrs.field(default=None, repr=False)
+    is_damaged: bool = False
 
 
 @attrs.frozen(kw_only=True)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         OffsetRange,
         ParquetFile,
         Payload,
+        RowCount,
         StagedFile,
         Table,
         TableName,
@@ -41,12 +42,14 @@ if TYPE_CHECKING:
 __all__ = [
     "Batcher",
     "Clock",
+    "CountingLoader",
     "EventCounts",
     "GroupingRouter",
     "LearningRouter",
     "Loader",
     "Naming",
     "PreviewingRouter",
+    "RecallingBatcher",
     "Router",
     "SideBySide",
     "Stager",
@@ -203,6 +206,22 @@ class Batcher(Protocol):
     def close(self) -> None:
         """
         Release what is held; closing twice is closing once.
+        """
+
+
+@runtime_checkable
+class RecallingBatcher(Batcher, Protocol):
+    """
+    A batcher that can say what was noted of a load without handing it out.
+
+    B15. `notes` gives the notes of an open or parked load as its lease would
+    have them, whoever holds it, and none of any other load; it changes
+    nothing.
+    """
+
+    def notes(self, load_id: LoadId, /) -> Mapping[str, str]:
+        """
+        What was noted of a load that is not committed, by key (B15).
         """
 
 
@@ -436,6 +455,32 @@ class SurveyingLoader(Loader, Protocol):
 
         Told once for each try of a load, before the first `Loader.prepare` of
         it; only ever a saving, nothing rests on it.
+        """
+
+
+@runtime_checkable
+class CountingLoader(Loader, Protocol):
+    """
+    A loader that can say which rows its tables hold.
+
+    L7. `count_rows` tells of each table that is there how many rows it holds
+    now of each load of the batcher, and how many of them are doubled: of each
+    load that has any, whoever put them there or took others away, and of no
+    other batcher's. A table that is not there is left out.
+    """
+
+    def count_rows(
+        self, batcher_id: str, tables: Collection[TableName], /
+    ) -> Mapping[TableName, Mapping[LoadId, RowCount]]:
+        """
+        Count the rows whose ``_load_id`` begins with *batcher_id* and a hyphen.
+
+        Nothing that the loader remembers of the tables is relied on (L7).
+
+        Raises:
+            TransientError: They can't be counted now.
+            SetupError: A person must act first; a table may not be read.
+            PermanentError: A table has no column to count by.
         """
 
 

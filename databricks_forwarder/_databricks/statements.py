@@ -28,6 +28,7 @@ __all__ = [
     "AddColumns",
     "CopyInto",
     "CountLoad",
+    "CountRows",
     "CreateTable",
     "CreateVolume",
     "DropTable",
@@ -238,6 +239,34 @@ class CountLoad:
         return (
             f"{_remark(self.load_id)}\nSELECT count(*) AS row_count FROM {self.table} "
             f"WHERE `_load_id` = {literal(self.load_id)}"
+        )
+
+
+@attrs.frozen
+class CountRows:
+    """
+    Count a batcher's rows in a table: load id, rows, rows of a place of their own.
+
+    Source: Databricks, "count aggregate function", "startswith function", read
+    2026-11-25.
+
+    Attributes:
+        batcher_id: Its loads' ids begin with it and a hyphen.
+    """
+
+    table: Name
+    batcher_id: str
+
+    def to_sql(self) -> str:
+        """
+        Its text.
+        """
+        return (
+            "SELECT `_load_id`, count(*) AS row_count,\n"
+            "  count(DISTINCT `_offset`, `_position`) AS place_count\n"
+            f"FROM {self.table}\n"
+            f"WHERE startswith(`_load_id`, {literal(f'{self.batcher_id}-')})\n"
+            "GROUP BY `_load_id`"
         )
 
 

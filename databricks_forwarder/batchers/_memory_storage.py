@@ -26,7 +26,7 @@ from databricks_forwarder.model import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["KeptLoad", "KeptRecord", "LoadRecords", "MemoryStorage"]
+__all__ = ["KeptLoad", "KeptRecord", "LoadRecords", "MemoryStorage", "letter_of"]
 
 _EXPIRED = datetime.min.replace(tzinfo=timezone.utc)
 
@@ -214,3 +214,11 @@ class LoadRecords:
             # What was committed meanwhile is gone.
             if kept is not None:
                 yield checked(kept.record, kept.crc)
+
+
+def letter_of(kept: KeptRecord, letter: DeadLetter) -> DeadLetter:
+    """
+    Give a dead letter with the bytes that are kept, and whether they are whole.
+    """
+    is_damaged = isinstance(checked(kept.record, kept.crc), DamagedRecord)
+    return attrs.evolve(letter, payload=kept.record.payload, is_damaged=is_damaged)

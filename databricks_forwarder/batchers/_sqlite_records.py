@@ -231,7 +231,7 @@ def _record_of(row: _Row) -> Record | DamagedRecord:
 
 
 def _letter_of(row: _Row) -> DeadLetter:
-    offset, received_at, message_count, _, payload, reason, load_id = row
+    offset, received_at, message_count, crc, payload, reason, load_id = row
     return DeadLetter(
         offset=Offset(offset),
         received_at=from_micros(received_at),
@@ -239,4 +239,5 @@ def _letter_of(row: _Row) -> DeadLetter:
         reason=reason,
         load_id=LoadId(load_id),
         payload=payload,
+        is_damaged=zlib.crc32(payload) != crc,
     )

@@ -18,6 +18,7 @@ from databricks_forwarder.batchers._memory_storage import (
     KeptLoad,
     LoadRecords,
     MemoryStorage,
+    letter_of,
 )
 from databricks_forwarder.batchers._rules import (
     check_options,
@@ -192,7 +193,9 @@ class MemoryBatcher:
         The dead letters as they are now, with their payloads, by offset.
         """
         with self._entered() as storage:
-            return tuple(storage.dead[offset][1] for offset in sorted(storage.dead))
+            return tuple(
+                letter_of(*storage.dead[offset]) for offset in sorted(storage.dead)
+            )
 
     def replay(self, offsets: Collection[Offset], /) -> int:
         """
@@ -213,6 +216,14 @@ class MemoryBatcher:
         """
         with self._entered() as storage:
             return dict(storage.checkpoint)
+
+    def notes(self, load_id: LoadId, /) -> Mapping[str, str]:
+        """
+        What was noted of a load that is not committed.
+        """
+        with self._entered() as storage:
+            load = storage.loads.get(load_id)
+            return {} if load is None else dict(load.notes)
 
     def status(self) -> BatcherStatus:
         """

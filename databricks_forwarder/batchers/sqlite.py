@@ -292,6 +292,13 @@ class SqliteBatcher:
         with self._session.read("reading the checkpoint") as database:
             return dict(database.execute("SELECT name, place FROM checkpoints"))
 
+    def notes(self, load_id: LoadId, /) -> Mapping[str, str]:
+        """
+        What was noted of a load that is not committed.
+        """
+        with self._session.read(f"reading the notes of load {load_id}") as database:
+            return loads.notes_of(database, load_id)
+
     def status(self) -> BatcherStatus:
         """
         How the file stands at one moment.

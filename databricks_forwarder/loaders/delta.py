@@ -35,6 +35,7 @@ from databricks_forwarder.errors import (
     SetupError,
     TransientError,
 )
+from databricks_forwarder.loaders._counting import counted
 from databricks_forwarder.loaders._delta_errors import crossed, refuse_foreign
 from databricks_forwarder.loaders._delta_files import (
     RANGED,
@@ -52,12 +53,13 @@ from databricks_forwarder.model import (
     Finding,
     LoadId,
     LoadResult,
+    RowCount,
     StagedFile,
     TableName,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from types import ModuleType
 
     from deltalake import DeltaTable
@@ -139,6 +141,18 @@ class DeltaLoader:
         row_count = sum(file.row_count for file in files)
         return LoadResult(row_count, was_repeat=was_repeat)
 
+    def count_rows(
+        self, batcher_id: str, tables: Collection[TableName], /
+    ) -> Mapping[TableName, Mapping[LoadId, RowCount]]:
+        """
+        Count the rows of a batcher's loads; three columns of a table are read.
+        """
+        return {
+            table: self._counted(batcher_id, table)
+            for table in tables
+            if is_table(self.path(table))
+        }
+
     def check(self) -> Sequence[Finding]:
         """
         Create, load and remove a table beside the others.
@@ -156,6 +170,12 @@ class DeltaLoader:
             problem = str(disk_error(error, f"making a table in {place}"))
             findings.append(Finding(f"folder {place}", problem))
         return findings
+
+    def _counted(self, batcher_id: str, table: TableName) -> Mapping[LoadId, RowCount]:
+        path = self.path(table)
+        with self._crossing(f"counting the rows of table {table} in {path}"):
+            found = self._engine.DeltaTable(str(path))
+            return counted(found.to_pyarrow_dataset(), batcher_id, table)
 
     def _name(self, folder: Path) -> TableName:
         if folder_name(TableName(folder.name)) == folder.name:

@@ -8,20 +8,23 @@ from typing import TYPE_CHECKING
 
 import attrs
 import pyarrow as pa
+import pyarrow.dataset as ds
 
 from databricks_forwarder._parquet import read_table
 from databricks_forwarder.errors import PermanentError, SetupError
+from databricks_forwarder.loaders._counting import counted
 from databricks_forwarder.loaders._schemas import widened
 from databricks_forwarder.model import (
     Finding,
     LoadId,
     LoadResult,
+    RowCount,
     StagedFile,
     TableName,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 __all__ = ["MemoryLake", "MemoryLoader"]
 
@@ -144,6 +147,19 @@ class MemoryLoader:
             return LoadResult(row_count, was_repeat=True)
         was_added = self._lake.add(load_id, table, [self._read(file) for file in files])
         return LoadResult(row_count, was_repeat=not was_added)
+
+    def count_rows(
+        self, batcher_id: str, tables: Collection[TableName], /
+    ) -> Mapping[TableName, Mapping[LoadId, RowCount]]:
+        """
+        Count the rows of a batcher's loads, as the tables are now.
+        """
+        held = self._lake.tables
+        return {
+            table: counted(ds.dataset(held[table]), batcher_id, table)
+            for table in tables
+            if table in held
+        }
 
     def check(self) -> Sequence[Finding]:
         """

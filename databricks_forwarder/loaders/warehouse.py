@@ -19,11 +19,13 @@ levels and write conflicts", read 2026-11-23.
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from databricks_forwarder._breadth import side_by_side
 from databricks_forwarder._databricks.fates import (
     AlreadyThereError,
     MissingPathError,
@@ -35,6 +37,7 @@ from databricks_forwarder._databricks.statements import (
     AddColumns,
     CopyInto,
     CountLoad,
+    CountRows,
     CreateTable,
     SelectColumns,
     identifier,
@@ -44,16 +47,19 @@ from databricks_forwarder._rows import column_comments
 from databricks_forwarder.errors import PermanentError, SchemaError, SetupError
 from databricks_forwarder.loaders._schemas import added, covers, widened
 from databricks_forwarder.loaders._warehouse_check import findings
-from databricks_forwarder.model import LoadResult
+from databricks_forwarder.model import LoadResult, RowCount
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from databricks_forwarder._databricks.client import DatabricksClient
     from databricks_forwarder._databricks.statements import Statement
     from databricks_forwarder.model import Finding, LoadId, StagedFile, TableName
 
 __all__ = ["WarehouseLoader"]
+
+# How often the thread that waits for counts looks up; nothing depends on it.
+_LOOK_SECONDS = 60.0
 
 _CLUSTERED_ON = "_event_timestamp"
 _COMMENT = "Events forwarded from mParticle, one row each."
@@ -125,6 +131,23 @@ class WarehouseLoader:
             row_count += sum(file.row_count for file in some)
         return LoadResult(row_count, was_repeat=was_repeat and bool(files))
 
+    def count_rows(
+        self, batcher_id: str, tables: Collection[TableName], /
+    ) -> Mapping[TableName, Mapping[LoadId, RowCount]]:
+        """
+        Count the rows of a batcher's loads: a query a table, side by side.
+        """
+        calls = side_by_side(
+            lambda table: self._count(batcher_id, table),
+            list(tables),
+            breadth=self.breadth,
+            beat=_do_nothing,
+            beat_seconds=_LOOK_SECONDS,
+        )
+        with closing(calls):
+            counts = {table: call.result() for table, call in calls}
+        return {table: each for table, each in counts.items() if each is not None}
+
     def check(self) -> Sequence[Finding]:
         """
         Sign in, and do all that a load does under names that are thrown away.
@@ -136,6 +159,16 @@ class WarehouseLoader:
         Check, and tell each thing as it was tried: a warehouse may have to start.
         """
         return findings(self._client)
+
+    def _count(
+        self, batcher_id: str, table: TableName
+    ) -> Mapping[LoadId, RowCount] | None:
+        statement = CountRows(self._client.table(table), batcher_id)
+        try:
+            rows = repeated(lambda: self._run(statement), self._client.clock)
+        except MissingTableError:
+            return None
+        return {load_id: RowCount(count, count - once) for load_id, count, once in rows}
 
     def _look(self, tables: Collection[TableName]) -> None:
         client = self._client
@@ -240,6 +273,12 @@ class WarehouseLoader:
 
     def _run(self, statement: Statement) -> Sequence[tuple[Any, ...]]:
         return self._client.warehouse.run(statement.to_sql())
+
+
+def _do_nothing() -> None:
+    """
+    Keep nothing alive: no load is out.
+    """
 
 
 def _type_of(text: str) -> pa.DataType:

@@ -18,7 +18,7 @@ from databricks_forwarder.errors import BatcherFullError
 from databricks_forwarder.model import Account, OffsetRange, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from databricks_forwarder.model import Lease
@@ -237,6 +237,19 @@ class CountsTwice(MemoryBatcher):
         super().commit(load_id, *args, **options)
 
 
+class RecallsItsOwn(MemoryBatcher):
+    """
+    B15: knows the notes of the loads that it holds itself.
+    """
+
+    def notes(self, load_id: Any, /) -> Mapping[str, str]:
+        """
+        Give the notes to nobody but the holder.
+        """
+        load = self._storage.loads.get(load_id)
+        return {} if load is None or load.holder is not self else dict(load.notes)
+
+
 BROKEN: dict[str, type[MemoryBatcher]] = {
     "B1": KeepsToItself,
     "B2": CountsFromWhatIsThere,
@@ -252,6 +265,7 @@ BROKEN: dict[str, type[MemoryBatcher]] = {
     "B12": ReplacesTheCheckpoint,
     "B13": NotesForItself,
     "B14": CountsTwice,
+    "B15": RecallsItsOwn,
 }
 
 

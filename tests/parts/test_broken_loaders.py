@@ -14,14 +14,14 @@ from deltalake import DeltaTable
 from databricks_forwarder.errors import PermanentError, SchemaError
 from databricks_forwarder.loaders.delta import DeltaLoader
 from databricks_forwarder.loaders.memory import MemoryLake, MemoryLoader
-from databricks_forwarder.model import LoadId, LoadResult
+from databricks_forwarder.model import LoadId, LoadResult, RowCount
 from databricks_forwarder.stagers.directory import DirectoryStager
 from databricks_forwarder.stagers.memory import MemoryStager
 from databricks_forwarder.testing.contracts.destination import DestinationContract
 from databricks_forwarder.testing.contracts.loader import LoaderContract
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from databricks_forwarder.model import (
@@ -129,6 +129,24 @@ class Eager(MemoryLoader):
         return super().load(load_id, table, files)
 
 
+class Trusting(MemoryLoader):
+    """
+    L7: takes rows for different because they are there.
+    """
+
+    def count_rows(
+        self, batcher_id: str, tables: Collection[TableName], /
+    ) -> Mapping[TableName, Mapping[LoadId, RowCount]]:
+        """
+        Count, and compare no row with another.
+        """
+        counts = super().count_rows(batcher_id, tables)
+        return {
+            table: {load_id: RowCount(each.row_count) for load_id, each in held.items()}
+            for table, held in counts.items()
+        }
+
+
 class InMemory(LoaderContract):
     """
     The contract of a loader in memory.
@@ -174,6 +192,7 @@ class InMemory(LoaderContract):
         (Hasty, {"L4"}),
         (Leaking, {"L5"}),
         (Eager, {"L6"}),
+        (Trusting, {"L7"}),
     ],
 )
 def test_a_broken_loader_fails_in_the_clause_it_breaks(

@@ -86,6 +86,9 @@ DEEP = pa.schema(
 )
 """The same with more columns inside lists and maps, too."""
 
+PLACED = pa.schema([*NARROW, ("_offset", pa.int64()), ("_position", pa.int32())])
+"""The columns that rows are counted by, too."""
+
 Row = dict[str, Any]
 
 LOAD = LoadId("0123456789ab-0-9")

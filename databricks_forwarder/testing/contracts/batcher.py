@@ -1,5 +1,5 @@
 """
-What a batcher must do: a test or more for each of B1 to B14.
+What a batcher must do: a test or more for each of B1 to B15.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 import attrs
 import pytest
 
+from databricks_forwarder._abilities import offers
 from databricks_forwarder.errors import BatcherFullError, LeaseLostError
 from databricks_forwarder.model import (
     Account,
@@ -21,6 +22,7 @@ from databricks_forwarder.model import (
     OffsetRange,
     Record,
 )
+from databricks_forwarder.protocols import RecallingBatcher
 from databricks_forwarder.settings import UploadPolicy
 from databricks_forwarder.testing.contracts._clause import Contract, clause
 from databricks_forwarder.testing.contracts._loads import (
@@ -488,8 +490,8 @@ class BatcherContract(Contract):
         letters = list(self._open().dead_letters())
 
         assert [
-            (0, NOON, 1, "unfit: 0", lease.load_id, payload("a").document),
-            (2, NOON, 1, "unfit: 2", lease.load_id, payload("c").document),
+            (0, NOON, 1, "unfit: 0", lease.load_id, payload("a").document, False),
+            (2, NOON, 1, "unfit: 2", lease.load_id, payload("c").document, False),
         ] == [attrs.astuple(letter) for letter in letters]
         assert [] == self.stored()
 
@@ -728,6 +730,18 @@ class BatcherContract(Contract):
         assert damaged == self.stored()
         assert [DamagedRecord] == [type(record) for record in records]
 
+    @clause("B11")
+    def test_b11_a_dead_letter_says_whether_it_is_damaged(self) -> None:
+        """
+        Of two dead payloads the damaged one is told from the whole one.
+        """
+        batcher = self._open("a", "b")
+        self.damage(Offset(1))
+        lease = _leased(batcher)
+        batcher.commit(lease.load_id, report(lease, dead=[0, 1]), at=NOON)
+
+        assert [False, True] == [letter.is_damaged for letter in batcher.dead_letters()]
+
     @clause("B12")
     def test_b12_a_checkpoint_is_merged_name_by_name(self) -> None:
         """
@@ -880,6 +894,28 @@ class BatcherContract(Contract):
         assert (parked.load_id,) == tuple(status.parked_load_ids)
         assert Account(received=9, pending=9) == status.account
         assert sum(map(len, self.stored())) == status.stored_bytes
+
+    @clause("B15")
+    def test_b15_notes_can_be_read_without_the_lease(self) -> None:
+        """
+        Whoever asks gets the notes of a load that another holds, then of none.
+        """
+        holder = self._open("a", "b")
+        lease = _leased(holder)
+        other = self._open()
+        if not offers(holder, RecallingBatcher) or not offers(other, RecallingBatcher):
+            return
+        before = dict(other.notes(lease.load_id))
+        holder.note(lease.load_id, "staged", "file", at=NOON)
+        noted = dict(other.notes(lease.load_id))
+        holder.park(lease.load_id, report(lease, parked=2), at=NOON)
+        parked = dict(other.notes(lease.load_id))
+        other.carry_on(lease.load_id)
+        again = _leased(other)
+        other.commit(again.load_id, report(again), at=NOON)
+
+        assert ({}, {"staged": "file"}, {"staged": "file"}) == (before, noted, parked)
+        assert {} == dict(holder.notes(lease.load_id))
 
 
 def _range(first: int, last: int) -> OffsetRange:

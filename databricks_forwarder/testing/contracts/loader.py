@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 
+from databricks_forwarder._abilities import offers
 from databricks_forwarder.errors import (
     PermanentError,
     SchemaError,
@@ -20,15 +21,18 @@ from databricks_forwarder.model import (
     LoadId,
     LoadResult,
     ParquetFile,
+    RowCount,
     StagedFile,
     TableName,
 )
+from databricks_forwarder.protocols import CountingLoader
 from databricks_forwarder.testing.contracts._clause import Contract, clause
 from databricks_forwarder.testing.contracts._samples import (
     DEEP,
     LOAD,
     NARROW,
     NEXT,
+    PLACED,
     WIDE,
     Row,
     at_once,
@@ -37,7 +41,7 @@ from databricks_forwarder.testing.contracts._samples import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from databricks_forwarder.protocols import Loader
 
@@ -51,6 +55,9 @@ _FATES = (PermanentError, SetupError, TransientError)
 class LoaderContract(Contract):
     """
     The clauses L1 to L6 of `databricks_forwarder.protocols.Loader`.
+
+    And L7 of `databricks_forwarder.protocols.CountingLoader`, for a loader that
+    is one.
     """
 
     @abstractmethod
@@ -417,6 +424,105 @@ class LoaderContract(Contract):
             result,
             self.held_ids(),
         )
+
+    @clause("L7")
+    def test_l7_rows_are_counted_by_table_and_load(self) -> None:
+        """
+        Each table tells each load's rows; one without rows tells of none.
+        """
+        loader = self.open()
+        empty = TableName("empty")
+        loader.prepare(empty, PLACED)
+        self._place(loader, LOAD, 3)
+        self._place(loader, NEXT, 2)
+        self._place(loader, LOAD, 4, table=_OTHER)
+        expected = {
+            _TABLE: {LOAD: RowCount(3), NEXT: RowCount(2)},
+            _OTHER: {LOAD: RowCount(4)},
+            empty: {},
+        }
+
+        assert self._counted(loader, *expected) in (expected, None)
+
+    @clause("L7")
+    def test_l7_doubled_rows_are_told(self) -> None:
+        """
+        Rows of one load with one offset and position are doubled, all but one.
+        """
+        loader = self.open()
+        self._place(loader, LOAD, 3, copies=3)
+        self._place(loader, NEXT, 2)
+        expected = {_TABLE: {LOAD: RowCount(9, doubled=6), NEXT: RowCount(2)}}
+
+        assert self._counted(loader, _TABLE) in (expected, None)
+
+    @clause("L7")
+    def test_l7_loads_of_other_batchers_are_not_counted(self) -> None:
+        """
+        Rows of a batcher whose id is another one, or only longer, are not counted.
+        """
+        loader = self.open()
+        self._place(loader, LOAD, 1)
+        for other in ("ba9876543210-0-9", "0123456789abc-0-9", "x0123456789ab-0-9"):
+            self._place(loader, LoadId(other), 2)
+        expected = {_TABLE: {LOAD: RowCount(1)}}
+
+        assert self._counted(loader, _TABLE) in (expected, None)
+
+    @clause("L7")
+    def test_l7_a_table_that_is_not_there_is_left_out(self) -> None:
+        """
+        Tables that nobody made are no error, and are not in the answer.
+        """
+        loader = self.open()
+        self._place(loader, LOAD, 1)
+        expected = {_TABLE: {LOAD: RowCount(1)}}
+
+        assert self._counted(loader, _TABLE, _OTHER) in (expected, None)
+
+    @clause("L7")
+    def test_l7_what_others_did_is_counted(self) -> None:
+        """
+        A loader that has counted before sees what another has loaded since.
+        """
+        loader = self.open()
+        self._place(loader, LOAD, 1)
+        self._counted(loader, _TABLE, _OTHER)
+        self._place(self.open(), NEXT, 2)
+        self._place(self.open(), NEXT, 1, table=_OTHER)
+        expected = {
+            _TABLE: {LOAD: RowCount(1), NEXT: RowCount(2)},
+            _OTHER: {NEXT: RowCount(1)},
+        }
+
+        assert self._counted(loader, _TABLE, _OTHER) in (expected, None)
+
+    def _place(
+        self,
+        loader: Loader,
+        load_id: LoadId,
+        count: int,
+        *,
+        table: TableName = _TABLE,
+        copies: int = 1,
+    ) -> None:
+        content = [
+            {**row, "_offset": row["id"] // 2, "_position": row["id"] % 2}
+            for row in rows(0, count, load_id=load_id) * copies
+        ]
+        file = self.staged(load_id, content, table=table, schema=PLACED)
+        loader.prepare(table, PLACED)
+        loader.load(load_id, table, [file])
+
+    def _counted(
+        self, loader: Loader, *tables: TableName
+    ) -> Mapping[TableName, Mapping[LoadId, RowCount]] | None:
+        """
+        What a loader counts; None if it is none that does.
+        """
+        if not offers(loader, CountingLoader):
+            return None
+        return loader.count_rows("0123456789ab", tables)
 
     def _no_parquet(self) -> StagedFile:
         path = self.tmp_path / "damaged.parquet"
