@@ -9,7 +9,7 @@ go on.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 import attrs
@@ -49,7 +49,10 @@ def count_keys(lease: Lease, keys: KeyMaker) -> Counter[EventKey]:
         if not isinstance(record, DamagedRecord):
             try:
                 counts.update(keys.glance(record.payload))
-            except PayloadError:
+            except MemoryError:
+                # Nobody's payload is to blame.
+                raise
+            except Exception:  # noqa: BLE001, S112  # whatever a payload does, it does alone
                 # The second pass says what is wrong with it.
                 continue
     return counts
@@ -193,18 +196,23 @@ def _arranged(chunk: Sequence[Record], reader: _Reader) -> Iterable[TableRows]:
     """
     Arrange a chunk, and tally what came of it.
     """
-    if len(chunk) == 1 and _row_bytes(chunk[0]) > _CHUNK_ROW_BYTES:
-        return _arranged_in_pieces(chunk[0], reader)
     reading = _Reading(reader)
     try:
+        if len(chunk) == 1 and _row_bytes(chunk[0]) > _CHUNK_ROW_BYTES:
+            pieces = list(_pieces(chunk[0], reading))
+            # Gone through once before any row of it is given away.
+            deque(_arranged_one_by_one(pieces, reader.load_id), maxlen=0)
+            reading.tell()
+            return _arranged_one_by_one(pieces, reader.load_id)
         parts = list(arrange(reading.batches(chunk), reader.load_id))
     except MemoryError:
-        # Nobody's payload is to blame.
-        raise
+        if len(chunk) == 1:
+            # Nobody's payload is to blame.
+            raise
+        return _each_alone(chunk, reader)
     except Exception as error:  # noqa: BLE001  # whatever a payload does, it does alone
         if len(chunk) > 1:
-            each_alone = (_arranged([each], reader) for each in chunk)
-            return [part for parts in each_alone for part in parts]
+            return _each_alone(chunk, reader)
         reason = f"it can't be arranged in rows: {type(error).__name__}"
         reader.tally.dead.append(_dead(chunk[0], reason, reader.load_id))
         return []
@@ -212,24 +220,36 @@ def _arranged(chunk: Sequence[Record], reader: _Reader) -> Iterable[TableRows]:
     return parts
 
 
-def _arranged_in_pieces(record: Record, reader: _Reader) -> Iterator[TableRows]:
+def _each_alone(chunk: Sequence[Record], reader: _Reader) -> Sequence[TableRows]:
     """
-    Arrange a batch whose rows are too much at once, some events at a time.
+    Arrange the records of a chunk that is too much, or has a guilty one.
     """
-    reading = _Reading(reader)
+    each_alone = (_arranged([each], reader) for each in chunk)
+    return [part for parts in each_alone for part in parts]
+
+
+def _pieces(record: Record, reading: _Reading) -> Iterator[RoutedBatch]:
+    """
+    Cut a batch whose rows are too much at once between its events.
+    """
     step = max(1, _CHUNK_ROW_BYTES // len(record.payload))
     for batch in reading.batches([record]):
         for first in range(0, len(batch.tables), step):
             events = batch.decoded.events[first : first + step]
-            piece = RoutedBatch(
+            yield RoutedBatch(
                 batch.offset,
                 batch.received_at,
                 DecodedBatch(batch.decoded.batch, events, batch.decoded.rescued),
                 batch.tables[first : first + step],
                 first,
             )
-            yield from arrange([piece], reader.load_id)
-    reading.tell()
+
+
+def _arranged_one_by_one(
+    pieces: Iterable[RoutedBatch], load_id: LoadId
+) -> Iterator[TableRows]:
+    for piece in pieces:
+        yield from arrange([piece], load_id)
 
 
 def _dead(record: Record | DamagedRecord, reason: str, load_id: LoadId) -> DeadLetter:

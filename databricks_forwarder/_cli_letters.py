@@ -50,9 +50,8 @@ def replay(arguments: argparse.Namespace, output: Output) -> int:
     offsets = [Offset(offset) for offset in arguments.offsets] or None
     with open_spool(arguments) as spool:
         result = replayed(spool, offsets, _where(arguments))
-    output.tell(
-        f"{result.replayed} payloads are back in the queue; forward carries them"
-    )
+    count = result.replayed
+    output.tell(f"{count} payloads are back in the queue; forward carries them")
     if result.damaged:
         output.tell(
             f"{len(result.damaged)} damaged payloads stay dead; "

@@ -269,9 +269,8 @@ class _Ranges:
         """
         first, last = offsets_in(load_id)
         place = bisect_right(self.firsts, last)
-        return place < len(self.firsts) and (
-            place == 0 or self.lasts[place - 1] < first
-        )
+        is_behind = place == 0 or self.lasts[place - 1] < first
+        return 0 <= first and place < len(self.firsts) and is_behind
 
 
 def offsets_in(load_id: LoadId) -> tuple[int, int]:

@@ -242,6 +242,8 @@ def test_a_batch_with_too_many_rows_at_once_is_written_in_pieces(
 ) -> None:
     """
     A batch whose own fields are large has all its events written, in their places.
+
+    Its rows are arranged before any of them is written, and then again.
     """
     monkeypatch.setattr(_chunks, "_CHUNK_ROW_BYTES", 2_000)
     sizes: list[int] = []
@@ -263,4 +265,97 @@ def test_a_batch_with_too_many_rows_at_once_is_written_in_pieces(
     assert {"common": expected} == {name: sorted(each) for name, each in rows.items()}
     assert 12 == sum(tally.counts.values())
     assert max(sizes) < 10
-    assert 12 == sum(sizes)
+    assert 1 + 2 * 10 + 1 == sum(sizes)
+
+
+def test_a_large_batch_that_breaks_late_dies_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    When a later piece of a batch can't be arranged, no row of it is written.
+    """
+    monkeypatch.setattr(_chunks, "_CHUNK_ROW_BYTES", 500)
+    arrange = _chunks.arrange
+
+    def breaking_late(batches: Iterable[Any], load_id: LoadId) -> Iterable[Any]:
+        chunk = list(batches)
+        if any(batch.first_position > 4 for batch in chunk):
+            raise ValueError
+        return arrange(chunk, load_id)
+
+    monkeypatch.setattr(_chunks, "arrange", breaking_late)
+    events = b",".join([b'{"event_type":"first_run","data":{}}'] * 10)
+    small = b'{"events":null}'
+    leased = lease(
+        record(0, small),
+        record(1, b'{"events":[' + events + b"]}", 10),
+        record(2, small),
+    )
+    tally, rows = written(tmp_path, leased)
+
+    assert {"common": [(0, 0), (2, 0)]} == rows
+    assert [(1, 10, "it can't be arranged in rows: ValueError")] == [
+        (each.offset, each.message_count, each.reason) for each in tally.dead
+    ]
+    assert 2 == sum(tally.counts.values())
+
+
+def test_a_chunk_that_is_too_much_is_arranged_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    When memory is short for a chunk, its payloads are arranged each alone.
+    """
+    arrange = _chunks.arrange
+
+    def narrow(batches: Iterable[Any], load_id: LoadId) -> Iterable[Any]:
+        chunk = list(batches)
+        if len(chunk) > 1:
+            raise MemoryError
+        return arrange(chunk, load_id)
+
+    monkeypatch.setattr(_chunks, "arrange", narrow)
+    leased = lease(*(record(offset, batch(custom("A"))) for offset in range(3)))
+    tally, rows = written(tmp_path, leased)
+
+    assert ({"common": [(0, 0), (1, 0), (2, 0)]}, []) == (rows, tally.dead)
+
+
+@pytest.mark.parametrize("error", [KeyError, RecursionError, UnicodeError])
+def test_a_payload_that_breaks_the_glance_is_left_out_of_the_counts(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Whatever a payload breaks when its keys are counted, the others are counted.
+    """
+    glance = KeyMaker.glance
+
+    def breaking_once(keys: KeyMaker, payload: bytes) -> Any:
+        if b"poison" in payload:
+            raise error
+        return glance(keys, payload)
+
+    monkeypatch.setattr(KeyMaker, "glance", breaking_once)
+    leased = lease(
+        record(0, batch(custom("A"))),
+        record(1, batch(custom("poison"))),
+        record(2, batch(custom("A"))),
+    )
+
+    assert {A: 2} == count_keys(leased, KeyMaker())
+
+
+def test_lack_of_memory_at_a_glance_blames_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    When memory is short for counting keys, the step fails.
+    """
+
+    def short(keys: KeyMaker, payload: bytes) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(KeyMaker, "glance", short)
+
+    with pytest.raises(MemoryError):
+        count_keys(lease(record(0, batch(custom("A")))), KeyMaker())
