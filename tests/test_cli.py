@@ -4,6 +4,7 @@ The command line: what it says, and the exit code.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import gzip
 import io
@@ -620,6 +621,7 @@ def test_status_of_a_fresh_spool(run: Run) -> None:
         "0 messages wait",
         "open loads: none",
         "parked loads: none",
+        "nothing is dead",
         "0 payload bytes are kept",
     ] == out.splitlines()
 
@@ -637,7 +639,8 @@ def test_status_tells_what_waits_and_what_is_dead(run: Run) -> None:
 
     assert 1 == code
     assert "received 3 = loaded 0 + dead 2 + dropped 0 + pending 1" in out
-    assert "1 messages wait, the oldest since 2026-01-01 00:00:00" in out
+    assert "1 messages wait, the oldest since 2026-01-01 00:00:00 UTC" in out
+    assert "dead messages: 2; dead-letters says why" in out
 
 
 def test_status_as_json(run_json: Callable[..., Any]) -> None:
@@ -656,7 +659,11 @@ def test_status_as_json(run_json: Callable[..., Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["status", "loads", "parked", "carry-on", "dead-letters", "replay"]
+    "command",
+    [
+        *("status", "loads", "parked", "carry-on", "dead-letters", "replay"),
+        "reconcile",
+    ],
 )
 def test_spool_that_is_not_there_exits_with_2(command: str, run: Run) -> None:
     """
@@ -712,8 +719,10 @@ def test_loads_are_listed(run: Run, run_json: Callable[..., Any]) -> None:
     header, line = out.splitlines()
 
     assert 0 == code
-    assert ["received", "loaded", "dead", "dropped", "state"] == header.split()[3:]
-    assert ["2", "2", "0", "0", "committed"] == line.split()[3:]
+    assert [
+        *("received", "loaded", "dead", "dropped", "pending", "state"),
+    ] == header.split()[3:]
+    assert ["UTC", "2", "2", "0", "0", "0", "committed"] == line.split()[3:]
     assert [2, 1] == [load["account"]["received"] for load in said["loads"]]
 
 
@@ -766,7 +775,7 @@ def test_parked_table_is_listed(
     assert 0 == code
     assert ["load", "parked", "at", "table", "messages", "reason"] == header.split()
     assert line.startswith(parked_table)
-    assert ["screen_view", "3"] == line.split()[3:5]
+    assert ["UTC", "screen_view", "3"] == line.split()[3:6]
     assert "mpid" in line
     assert {"mparticle_otherevents": "loaded", "screen_view": "parked"} == {
         table["table"]: table["state"] for table in said["tables"]
@@ -781,16 +790,37 @@ def test_parked_load_is_listed(parked_load: str, run: Run) -> None:
     _, line = out.splitlines()
 
     assert line.startswith(parked_load)
-    assert ["(all)", "1"] == line.split()[3:5]
+    assert ["UTC", "(all)", "1"] == line.split()[3:6]
 
 
-def test_nothing_parked_is_nothing_said(run: Run) -> None:
+def test_status_says_what_to_ask_of_a_parked_load(parked_load: str, run: Run) -> None:
     """
-    Without a parked load there is no table.
+    A parked load is named with the command that tells why.
+    """
+    code, out, _ = run("status", "--lake", "lake")
+    run("carry-on", "--lake", "lake")
+    _, opened, _ = run("status", "--lake", "lake")
+
+    assert 1 == code
+    assert f"parked loads: {parked_load}; parked says why" in out
+    assert f"open loads: {parked_load}; forward goes on with them" in opened
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("parked", "nothing is parked\n"),
+        ("loads", "no load was carried yet\n"),
+        ("dead-letters", "no such dead letter\n"),
+    ],
+)
+def test_nothing_to_list_is_said(command: str, said: str, run: Run) -> None:
+    """
+    Who looks at an empty list is told that it is empty.
     """
     SqliteBatcher("spool.db").close()
 
-    assert (0, "", "") == run("parked", "--spool", "spool.db")
+    assert (0, said, "") == run(command, "--spool", "spool.db")
 
 
 @pytest.mark.parametrize("is_named", [True, False])
@@ -839,21 +869,81 @@ def test_dead_letters_are_listed_without_payloads(
     run: Run, run_json: Callable[..., Any]
 ) -> None:
     """
-    Offset, time, size and reason; never what is inside.
+    Offset, time, load, size, state and reason; never what is inside.
     """
     kill_letters()
+    damage_letter(1)
     code, out, _ = run("dead-letters", "--lake", "lake")
     said = run_json("dead-letters", "--lake", "lake")
+    header, *lines = out.splitlines()
+    load = said["dead_letters"][0]["load"]
+    at, reason = "2026-01-01 00:00:00 UTC", "the router's group raised KeyError"
     size = len(make_payload())
-    longer = size + len("\r\n")
 
     assert 0 == code
+    assert "offset received at load bytes state reason" == " ".join(header.split())
     assert [
-        "offset  received at          bytes  reason",
-        f"     0  2026-01-01 00:00:00    {size}  the router's group raised KeyError",
-        f"     1  2026-01-01 00:00:00    {longer}  the router's group raised KeyError",
-    ] == out.splitlines()
+        f"0 {at} {load} {size} whole {reason}",
+        f"1 {at} {load} {size + 2} damaged {reason}",
+    ] == [" ".join(line.split()) for line in lines]
     assert [0, 1] == [letter["offset"] for letter in said["dead_letters"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "offsets"),
+    [
+        (["--reason", "keyerror"], [0, 1]),
+        (["--reason", "JSON"], []),
+        (["--load", "nobody-0-0"], []),
+        (["--since", "2026-01-01"], [0, 1]),
+        (["--since", "2026-01-01T00:00:01Z"], []),
+        (["--until", "2026-01-01T01:00:00+02:00"], []),
+        (["--until", "2026-01-01T02:00:00+02:00"], [0, 1]),
+        (["1", "7"], [1]),
+        (["--damaged"], [1]),
+        (["--damaged", "0"], []),
+    ],
+)
+def test_dead_letters_are_chosen(
+    arguments: list[str], offsets: list[int], run_json: Callable[..., Any]
+) -> None:
+    """
+    By reason, load, time, offset and damage; a time without a zone is in UTC.
+    """
+    kill_letters()
+    damage_letter(1)
+    said = run_json("dead-letters", *arguments, "--lake", "lake")
+
+    assert offsets == [letter["offset"] for letter in said["dead_letters"]]
+
+
+@pytest.mark.parametrize("command", ["dead-letters", "replay"])
+def test_a_time_that_is_none_exits_with_2(command: str, run: Run) -> None:
+    """
+    The sentence names the option and shows a time.
+    """
+    kill_letters()
+
+    assert (
+        2,
+        "",
+        "--since must be like 2026-01-31T18:00:00, not 'yesterday'\n",
+    ) == run(command, "--since", "yesterday", "--lake", "lake")
+
+
+def damage_letter(offset: int) -> None:
+    """
+    Change a byte of a dead letter behind the library's back.
+    """
+    with contextlib.closing(sqlite3.connect("lake/_forwarder/spool.db")) as database:
+        (payload,) = database.execute(
+            "SELECT payload FROM dead_letters WHERE offset = ?", (offset,)
+        ).fetchone()
+        database.execute(
+            "UPDATE dead_letters SET payload = ? WHERE offset = ?",
+            (payload[:-1] + b"\xff", offset),
+        )
+        database.commit()
 
 
 def test_dead_letters_are_exported_on_purpose(run: Run) -> None:
@@ -869,6 +959,58 @@ def test_dead_letters_are_exported_on_purpose(run: Run) -> None:
         "dead.ndjson"
     ).read_bytes().splitlines()
     assert 0o600 == Path("dead.ndjson").stat().st_mode & 0o777
+
+
+def test_damaged_payloads_are_exported_byte_for_byte_if_told(run: Run) -> None:
+    """
+    They are left out, with a word; or written alone, as they are, in base64.
+    """
+    kill_letters()
+    damage_letter(1)
+    payload = make_payload()
+    _, whole, _ = run("dead-letters", "--lake", "lake", "--export", "dead.ndjson")
+    _, damaged, _ = run(
+        "dead-letters", "--lake", "lake", "--damaged", "--export", "damaged.ndjson"
+    )
+    told = json.loads(Path("damaged.ndjson").read_bytes())
+
+    assert [
+        "1 payloads written to dead.ndjson",
+        "1 damaged ones were left out; --damaged writes those",
+    ] == whole.splitlines()
+    assert payload + b"\n" == Path("dead.ndjson").read_bytes()
+    assert "1 payloads written to damaged.ndjson\n" == damaged
+    assert (1, "2026-01-01T00:00:00+00:00") == (told["offset"], told["received_at"])
+    assert b"{\r\n" + payload[1:-1] + b"\xff" == base64.b64decode(told["base64"])
+
+
+def test_payloads_are_not_exported_to_standard_output(run: Run) -> None:
+    """
+    They are personal data; a file must be named, and none is made.
+    """
+    kill_letters()
+    code, out, err = run("dead-letters", "--lake", "lake", "--export", "-")
+
+    assert (2, "") == (code, out)
+    assert "payloads are personal data" in err
+    assert not Path("-").exists()
+
+
+def test_replay_leaves_damaged_payloads(run: Run, run_json: Callable[..., Any]) -> None:
+    """
+    It says how many stay dead, and which.
+    """
+    kill_letters()
+    damage_letter(1)
+    told = run_json("replay", "1", "--lake", "lake")
+    code, out, _ = run("replay", "--reason", "group", "--lake", "lake")
+
+    assert {"replayed": 0, "damaged": [1]} == told
+    assert 0 == code
+    assert [
+        "1 payloads are back in the queue; forward carries them",
+        "1 damaged payloads stay dead; dead-letters --damaged lists them",
+    ] == out.splitlines()
 
 
 def test_export_does_not_overwrite(run: Run) -> None:

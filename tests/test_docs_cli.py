@@ -36,6 +36,7 @@ RUNS = {
     "dead-letters": [["--lake", "lake"], ["--lake", "lake", "--export", "dead"]],
     "replay": [["--lake", "lake"]],
     "check": [["--lake", "lake"]],
+    "reconcile": [["--lake", "lake"]],
 }
 
 
