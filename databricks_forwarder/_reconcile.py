@@ -270,7 +270,7 @@ class _Ranges:
         first, last = offsets_in(load_id)
         place = bisect_right(self.firsts, last)
         is_behind = place == 0 or self.lasts[place - 1] < first
-        return 0 <= first and place < len(self.firsts) and is_behind
+        return first >= 0 and place < len(self.firsts) and is_behind
 
 
 def offsets_in(load_id: LoadId) -> tuple[int, int]:

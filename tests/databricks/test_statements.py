@@ -15,6 +15,7 @@ from databricks_forwarder._databricks.statements import (
     AddColumns,
     CopyInto,
     CountLoad,
+    CountRows,
     CreateTable,
     CreateVolume,
     DropTable,
@@ -97,6 +98,16 @@ LOAD = "0123456789ab-0-9"
                 "/* databricks-forwarder load 0123456789ab-0-9 */\n"
                 "SELECT count(*) AS row_count FROM `c`.`s`.`t` "
                 "WHERE `_load_id` = '0123456789ab-0-9'"
+            ),
+        ),
+        (
+            CountRows(Name("c", "s", "t"), "it's"),
+            (
+                "SELECT `_load_id`, count(*) AS row_count,\n"
+                "  count(DISTINCT `_offset`, `_position`) AS place_count\n"
+                "FROM `c`.`s`.`t`\n"
+                "WHERE startswith(`_load_id`, 'it\\'s-')\n"
+                "GROUP BY `_load_id`"
             ),
         ),
         (

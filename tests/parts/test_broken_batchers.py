@@ -250,6 +250,19 @@ class RecallsItsOwn(MemoryBatcher):
         return {} if load is None or load.holder is not self else dict(load.notes)
 
 
+class RecallsNothing(MemoryBatcher):
+    """
+    No breach: tells no notes but with the lease, more is not owed.
+    """
+
+    @property
+    def notes(self) -> Any:
+        """
+        Have no such method.
+        """
+        raise AttributeError
+
+
 BROKEN: dict[str, type[MemoryBatcher]] = {
     "B1": KeepsToItself,
     "B2": CountsFromWhatIsThere,
@@ -286,11 +299,14 @@ def test_a_broken_batcher_fails_the_tests_of_its_clause(
     assert failing != set(BROKEN)
 
 
-def test_a_whole_batcher_fails_no_clause(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [MemoryBatcher, RecallsNothing])
+def test_a_whole_batcher_fails_no_clause(
+    kind: type[MemoryBatcher], tmp_path: Path
+) -> None:
     """
     The same examination finds nothing in a batcher without a fault.
     """
-    failing = failing_clauses(_examination_of(MemoryBatcher), tmp_path)
+    failing = failing_clauses(_examination_of(kind), tmp_path)
 
     assert set() == failing
 

@@ -4,7 +4,7 @@ The contracts of loaders and destinations find what is broken.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
@@ -147,6 +147,19 @@ class Trusting(MemoryLoader):
         }
 
 
+class Plain(MemoryLoader):
+    """
+    No breach: counts no rows, which nobody owes.
+    """
+
+    @property
+    def count_rows(self) -> Any:
+        """
+        Have no such method.
+        """
+        raise AttributeError
+
+
 class InMemory(LoaderContract):
     """
     The contract of a loader in memory.
@@ -186,6 +199,7 @@ class InMemory(LoaderContract):
     ("loader", "clauses"),
     [
         (MemoryLoader, set()),
+        (Plain, set()),
         (Partial, {"L1"}),
         (Forgetful, {"L2"}),
         (Offended, {"L3"}),
