@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from databricks_forwarder._databricks.client import DatabricksClient
-    from databricks_forwarder._ending import CloseReport
     from databricks_forwarder._differences import Difference
+    from databricks_forwarder._ending import CloseReport
     from databricks_forwarder._forwarder import Forwarder
     from databricks_forwarder._letters import DeadLetterFilter
     from databricks_forwarder._reconcile import Reconciliation
