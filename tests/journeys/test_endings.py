@@ -25,7 +25,7 @@ from databricks_forwarder.model import Account
 from databricks_forwarder.testing.workspace import Fault, RefusedError, Workspace
 
 # Longer than any of these takes, shorter than a hang may last.
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 100.0
 
 COUNT = ending_host.EVENT_COUNT
 EACH_ONCE = Counter(dict.fromkeys(range(COUNT), 1))
