@@ -158,6 +158,28 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session
+def storage(session: nox.Session) -> None:
+    """
+    Cut the power and change bytes many times: ``-- 30 7``, times and seed.
+    """
+    session.install("--upgrade", "pip")
+    session.install("-e", ".", *group("tests"))
+    times, seed = (*session.posargs, "30", "1")[:2]
+    session.run(
+        "python",
+        "-m",
+        "pytest",
+        "tests/known_errors",
+        "-n",
+        "auto",
+        "--timeout=7200",
+        "-o",
+        "faulthandler_timeout=7000",
+        env={"STORAGE_TIMES": times, "STORAGE_SEED": seed},
+    )
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """
     Fuzz one way in, led by coverage: ``-- --entry decoding --runs 1000000``.

@@ -24,6 +24,7 @@ from databricks_forwarder._cli_output import (
     load_as_json,
     moment_as_text,
 )
+from databricks_forwarder._cli_repair import repair
 from databricks_forwarder._cli_spool import open_spool
 from databricks_forwarder.errors import ConfigurationError, ForwarderError
 
@@ -201,6 +202,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, Output], int]] = {
     "carry-on": _carry_on,
     "dead-letters": dead_letters,
     "replay": replay,
+    "repair": repair,
     "check": check,
     "reconcile": reconcile,
 }

@@ -188,6 +188,7 @@ _COMMANDS = (
     ("carry-on", "Open parked loads again, after a fix.", _add_carry_on),
     ("dead-letters", "List what can't be forwarded.", _add_dead_letters),
     ("replay", "Put dead letters back in the queue.", _add_letters),
+    ("repair", "Mend a damaged spool; the damaged file is kept.", _add_places),
     ("check", "Try a destination, and leave nothing there.", _add_destination),
     ("reconcile", "Compare the account with the tables.", _add_reconcile),
 )

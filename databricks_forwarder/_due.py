@@ -49,6 +49,9 @@ class Due:
             return min(now, status.oldest_received_at or now)
         if status.oldest_received_at is None:
             return None
+        if status.oldest_received_at - now >= self._policy.max_age:
+            # The clock was turned back: see the batchers' rule.
+            return now
         return status.oldest_received_at + self._policy.max_age
 
     def in_seconds(self) -> float | None:

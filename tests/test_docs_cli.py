@@ -35,6 +35,7 @@ RUNS = {
     "carry-on": [["--lake", "lake"]],
     "dead-letters": [["--lake", "lake"], ["--lake", "lake", "--export", "dead"]],
     "replay": [["--lake", "lake"]],
+    "repair": [["--lake", "lake"]],
     "check": [["--lake", "lake"]],
     "reconcile": [["--lake", "lake"]],
 }

@@ -23,6 +23,7 @@ __all__ = [
     "checked_checkpoint",
     "is_due",
     "name_load",
+    "say_changed",
     "say_full",
     "take",
 ]
@@ -70,8 +71,11 @@ def is_due(
 ) -> bool:
     """
     Tell whether *messages*, the oldest received at *oldest_at*, are due.
+
+    What seems to come from further ahead than a load may wait was received
+    before the clock was turned back: how old it is nobody knows, so it is due.
     """
-    return at - oldest_at >= policy.max_age or messages >= policy.max_messages
+    return abs(at - oldest_at) >= policy.max_age or messages >= policy.max_messages
 
 
 def take(waiting: Iterable[tuple[int, int]], max_messages: int) -> tuple[int, int]:
@@ -116,10 +120,16 @@ def checked(record: Record, crc: int) -> Record | DamagedRecord:
         offset=record.offset,
         received_at=record.received_at,
         message_count=record.message_count,
-        reason=(
-            f"the stored bytes changed: CRC-32 {found:08x} where {crc:08x} was stored"
-        ),
+        reason=say_changed(found, crc),
     )
+
+
+def say_changed(found: int, stored: object) -> str:
+    """
+    Say that bytes are no longer what was stored, without the bytes.
+    """
+    was = f"{stored:08x}" if isinstance(stored, int) else "none"
+    return f"the stored bytes changed: CRC-32 {found:08x} where {was} was stored"
 
 
 def say_full(stored_bytes: int, size_bytes: int, max_spool_bytes: int) -> str:

@@ -1,5 +1,5 @@
 """
-The spool file itself: making it, opening it, and where SQLite's errors cross.
+The spool file itself: making it, and opening it.
 """
 
 from __future__ import annotations
@@ -7,22 +7,32 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
-from contextlib import closing, contextmanager
+import zlib
+from contextlib import closing
 from typing import TYPE_CHECKING
 
-from databricks_forwarder.errors import (
-    BatcherClosedError,
-    BatcherError,
-    BatcherFullError,
-    ConfigurationError,
-    ForwarderError,
+from databricks_forwarder._disk import sync
+from databricks_forwarder.batchers._sqlite_errors import (
+    crossing,
+    foreign,
+    malformed,
+    repair_command,
 )
+from databricks_forwarder.errors import BatcherError, ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["APPLICATION_ID", "FORMAT", "connect", "create", "crossed", "crossing"]
+__all__ = [
+    "APPLICATION_ID",
+    "FORMAT",
+    "connect",
+    "create",
+    "make",
+    "mended_name",
+    "text_crc",
+]
 
 APPLICATION_ID = 0x6D_70_64_66
 """The letters ``mpdf``, in the header of each spool file."""
@@ -71,6 +81,7 @@ CREATE TABLE notes (
     load_id TEXT NOT NULL,
     key TEXT NOT NULL,
     text TEXT NOT NULL,
+    crc INTEGER NOT NULL,
     PRIMARY KEY (load_id, key)
 ) WITHOUT ROWID;
 CREATE TABLE committed (
@@ -89,36 +100,12 @@ CREATE TABLE dead_letters (
 );
 CREATE TABLE checkpoints (
     name TEXT PRIMARY KEY,
-    place TEXT NOT NULL
+    place TEXT NOT NULL,
+    crc INTEGER NOT NULL
 ) WITHOUT ROWID;
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {FORMAT};
 """
-
-
-_FATES: tuple[tuple[str, type[BatcherError], str], ...] = (
-    (
-        "disk is full",
-        BatcherFullError,
-        "the disk is full; nothing was stored, make room",
-    ),
-    ("closed database", BatcherClosedError, "the spool is closed; nothing was stored"),
-    (
-        "readonly database",
-        BatcherError,
-        "the file may not be written; nothing was stored, check its permissions",
-    ),
-    (
-        "unable to open",
-        BatcherError,
-        "the file can't be opened; check its permissions and the limit of open files",
-    ),
-    (
-        "locked",
-        BatcherError,
-        "another process was writing all the time; nothing was stored, try again",
-    ),
-)
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -128,6 +115,12 @@ def connect(path: Path) -> sqlite3.Connection:
     Raises:
         ConfigurationError: It is no spool file, or one of a newer format.
     """
+    if mended_name(path).exists():
+        msg = (
+            f"a repair of {path} was broken off; nothing was stored. "
+            f"Run it again: {repair_command(path)}"
+        )
+        raise BatcherError(msg)
     database = _connect(path, "rw")
     try:
         _require_ours(database, path)
@@ -160,55 +153,59 @@ def create(path: Path) -> None:
         raise ConfigurationError(msg)
     fresh = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
     try:
-        with (
-            crossing("making the spool", fresh),
-            closing(_connect(fresh, "rwc")) as new,
-        ):
-            new.execute("PRAGMA journal_mode = WAL")
-            new.execute("PRAGMA synchronous = FULL")
-            new.executescript(_LAYOUT)
-            new.execute(
-                "INSERT INTO spool (only, id) VALUES (1, ?)", (secrets.token_hex(6),)
-            )
-            new.execute("COMMIT")
-        # It will hold people's data; what SQLite puts beside it follows suit.
-        fresh.chmod(0o600)
+        with crossing("making the spool", fresh):
+            make(fresh, _begin)
         _link(fresh, path)
     finally:
         fresh.unlink(missing_ok=True)
 
 
-@contextmanager
-def crossing(doing: str, path: Path) -> Iterator[None]:
+def make(fresh: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
     """
-    Turn SQLite's errors into ours.
+    Make a whole spool file under a name that nobody looks at, on disk.
+
+    Args:
+        fresh: The file; there must be none of this name.
+        fill: Writes its rows.
+
+    Raises:
+        sqlite3.Error: It can't be made; what there is of it can be removed.
     """
     try:
-        yield
-    except sqlite3.Error as error:
-        raise crossed(error, doing, path) from error
+        # It will hold people's data; what SQLite puts beside it follows suit.
+        os.close(os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except OSError as error:
+        msg = f"unable to open database file: {error.strerror}"
+        raise sqlite3.OperationalError(msg) from error
+    with closing(_connect(fresh, "rw")) as new:
+        new.execute("PRAGMA journal_mode = WAL")
+        new.execute("PRAGMA synchronous = FULL")
+        new.execute("PRAGMA fullfsync = ON")
+        new.executescript(_LAYOUT)
+        fill(new)
+        new.execute("COMMIT")
 
 
-def crossed(error: sqlite3.Error, doing: str, path: Path) -> ForwarderError:
+def _begin(new: sqlite3.Connection) -> None:
+    new.execute("INSERT INTO spool (only, id) VALUES (1, ?)", (secrets.token_hex(6),))
+
+
+def mended_name(path: Path) -> Path:
     """
-    Say in our words what SQLite refused: the only place where they cross.
-
-    The text decides, since Python 3.10 knows no error codes.
+    Name what a repair has made of *path* and not yet put in its place.
     """
-    text = str(error)
-    if "not a database" in text:
-        return _foreign(path)
-    for words, kind, advice in _FATES:
-        if words in text:
-            return kind(f"{doing} in {path} failed: {advice}")
-    return BatcherError(
-        f"{doing} in {path} failed: {text}; what was acknowledged before is safe, "
-        "what was handed in now may be handed in again"
-    )
+    return path.with_name(f"{path.name}.mended")
+
+
+def text_crc(*texts: str) -> int:
+    """
+    Give the CRC-32 of a row's texts, which is kept beside them.
+    """
+    return zlib.crc32("\0".join(texts).encode())
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    return sqlite3.connect(
+    database = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
         uri=True,
         timeout=_BUSY_SECONDS,
@@ -216,26 +213,36 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
         # One thread at a time is seen to by a lock of ours.
         check_same_thread=False,
     )
+    database.text_factory = _text
+    return database
+
+
+def _text(stored: bytes) -> str:
+    try:
+        return stored.decode()
+    except UnicodeDecodeError:
+        # SQLite's own error would quote the text.
+        raise malformed("a text that is not UTF-8") from None
 
 
 def _require_ours(database: sqlite3.Connection, path: Path) -> None:
     (application_id,) = database.execute("PRAGMA application_id").fetchone()
     (version,) = database.execute("PRAGMA user_version").fetchone()
     if application_id != APPLICATION_ID:
-        raise _foreign(path)
+        raise foreign(path)
+    if version < 1:
+        msg = (
+            f"{path} is a spool of format {version}, which no version of the library "
+            "has written; it was not touched. If it was whole before, "
+            f"run: {repair_command(path)}"
+        )
+        raise ConfigurationError(msg)
     if version > FORMAT:
         msg = (
             f"{path} is a spool of format {version}, this version of the library reads "
             f"up to {FORMAT}: install the version that wrote it, or a newer one"
         )
         raise ConfigurationError(msg)
-
-
-def _foreign(path: Path) -> ConfigurationError:
-    return ConfigurationError(
-        f"{path} is no spool of this library; name a file that is, or one that does "
-        "not exist yet"
-    )
 
 
 def _link(fresh: Path, path: Path) -> None:
@@ -250,8 +257,4 @@ def _link(fresh: Path, path: Path) -> None:
             "disk, whose file system has hard links and locks"
         )
         raise ConfigurationError(msg) from error
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(path.parent)

@@ -4,16 +4,19 @@ Loads in a spool file: making, handing out, settling; and the account.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from databricks_forwarder._codec import from_text, to_text
 from databricks_forwarder.batchers._rules import is_due, name_load, take
-from databricks_forwarder.batchers._sqlite_records import from_micros
+from databricks_forwarder.batchers._sqlite_account import read_waiting, require_all
+from databricks_forwarder.batchers._sqlite_errors import malformed
+from databricks_forwarder.batchers._sqlite_file import text_crc
+from databricks_forwarder.batchers._sqlite_records import counted
+from databricks_forwarder.errors import BatcherError
 from databricks_forwarder.model import (
     Account,
-    BatcherStatus,
     LoadId,
     LoadReport,
     Offset,
@@ -22,7 +25,7 @@ from databricks_forwarder.model import (
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from databricks_forwarder.settings import UploadPolicy
@@ -32,13 +35,17 @@ __all__ = [
     "commit",
     "find_load",
     "is_committed",
+    "kept_loads",
     "new_load",
     "next_open_load",
     "notes_of",
+    "open_again",
     "park",
+    "put_note",
     "read_reports",
-    "read_status",
 ]
+
+_NOT_AS_MADE = "a load is not as it was made"
 
 # With a load every 90 minutes, more than a year.
 _KEPT_REPORTS = 10_000
@@ -87,7 +94,7 @@ def next_open_load(database: sqlite3.Connection) -> KeptLoad | None:
         f"SELECT {_COLUMNS} FROM loads WHERE report IS NULL"  # noqa: S608 (our own text)
         " ORDER BY holder IS NULL, first LIMIT 1"
     ).fetchone()
-    return None if row is None else KeptLoad(*row)
+    return None if row is None else _kept(row)
 
 
 def find_load(database: sqlite3.Connection, load_id: LoadId) -> KeptLoad | None:
@@ -98,7 +105,24 @@ def find_load(database: sqlite3.Connection, load_id: LoadId) -> KeptLoad | None:
         f"SELECT {_COLUMNS} FROM loads WHERE load_id = ?",  # noqa: S608 (our own text)
         (load_id,),
     ).fetchone()
-    return None if row is None else KeptLoad(*row)
+    return None if row is None else _kept(row)
+
+
+def kept_loads(database: sqlite3.Connection) -> list[KeptLoad]:
+    """
+    Read all loads that are not committed, in the order of their offsets.
+    """
+    rows = database.execute(f"SELECT {_COLUMNS} FROM loads ORDER BY first")  # noqa: S608 (our own text)
+    return [_kept(row) for row in rows]
+
+
+def _kept(row: Sequence[Any]) -> KeptLoad:
+    load = KeptLoad(*row)
+    numbers = (load.first, load.last, load.message_count, load.attempt, load.expires_at)
+    is_whole = all(isinstance(number, int) for number in numbers)
+    if not is_whole or not str(load.load_id).endswith(f"-{load.first}-{load.last}"):
+        raise malformed(_NOT_AS_MADE)
+    return load
 
 
 def new_load(
@@ -107,16 +131,18 @@ def new_load(
     """
     Make a load of the oldest waiting records, if it is due or sealed.
     """
-    batcher_id, first, messages, oldest_at = _waiting(database)
+    batcher_id, first, messages, oldest_at = read_waiting(database)
     if oldest_at is None:
         return None
     if not seal and not is_due(policy, oldest_at=oldest_at, messages=messages, at=at):
         return None
+    require_all(database)
     rows = database.execute(
-        "SELECT offset, message_count FROM records WHERE offset >= ? ORDER BY offset",
+        "SELECT offset, message_count FROM records INDEXED BY records_sizes"
+        " WHERE offset >= ? ORDER BY offset",
         (first,),
     )
-    last, messages = take(rows, policy.max_messages)
+    last, messages = take(_in_a_row(rows, first), policy.max_messages)
     rows.close()
     load_id = name_load(batcher_id, first, last)
     database.execute("UPDATE spool SET next_waiting = ?", (last + 1,))
@@ -131,8 +157,30 @@ def notes_of(database: sqlite3.Connection, load_id: LoadId) -> dict[str, str]:
     """
     Read the notes of a load.
     """
-    return dict(
-        database.execute("SELECT key, text FROM notes WHERE load_id = ?", (load_id,))
+    notes = {}
+    # All of them: one that is no longer under its load's name would be missed.
+    rows = database.execute(
+        "SELECT notes.load_id, key, text, crc, loads.load_id IS NULL FROM notes"
+        " LEFT JOIN loads ON loads.load_id = notes.load_id"
+    )
+    for noted_id, key, text, crc, is_astray in rows:
+        if is_astray or text_crc(str(noted_id), str(key), str(text)) != crc:
+            # Routes and files might be others than those that were decided.
+            raise malformed("a note of a load is not what was stored")
+        if noted_id == load_id:
+            notes[key] = text
+    return notes
+
+
+def put_note(
+    database: sqlite3.Connection, load_id: LoadId, key: str, text: str
+) -> None:
+    """
+    Keep *text* under *key* with a load.
+    """
+    database.execute(
+        "INSERT OR REPLACE INTO notes (load_id, key, text, crc) VALUES (?, ?, ?, ?)",
+        (load_id, key, text, text_crc(load_id, key, text)),
     )
 
 
@@ -184,60 +232,46 @@ def park(database: sqlite3.Connection, load: KeptLoad, report: LoadReport) -> No
     )
 
 
-def read_reports(rows: Iterable[tuple[str]]) -> tuple[LoadReport, ...]:
+def open_again(database: sqlite3.Connection, load_id: LoadId) -> bool:
     """
-    Read the reports of rows of one column.
+    Make a parked load an open one; tell whether there was one of this name.
     """
-    return tuple(from_text(text, LoadReport) for (text,) in rows)
-
-
-def read_status(database: sqlite3.Connection) -> BatcherStatus:
-    """
-    Read how the spool stands; call it in one transaction.
-    """
-    _, _, waiting, oldest_at = _waiting(database)
-    *totals, stored_bytes = database.execute(
-        "SELECT received, loaded, dead, dropped, stored_bytes FROM spool"
-    ).fetchone()
-    (pending,) = database.execute(
-        "SELECT (SELECT coalesce(sum(message_count), 0) FROM records)"
-        " - (SELECT coalesce(sum(loaded + dropped), 0) FROM loads)"
-    ).fetchone()
-    received, loaded, dead, dropped = totals
-    return BatcherStatus(
-        account=Account(
-            received=received,
-            loaded=loaded,
-            dead=dead,
-            dropped=dropped,
-            pending=pending,
-        ),
-        waiting=waiting,
-        oldest_received_at=oldest_at,
-        open_load_ids=_load_ids(database, "report IS NULL"),
-        parked_load_ids=_load_ids(database, "report IS NOT NULL"),
-        stored_bytes=stored_bytes,
+    found = [load for load in kept_loads(database) if load.load_id == load_id]
+    indexed = database.execute("SELECT 1 FROM loads WHERE load_id = ?", (load_id,))
+    if (indexed.fetchone() is None) == bool(found):
+        raise malformed(_NOT_AS_MADE)
+    opened = database.execute(
+        "UPDATE loads SET report = NULL, attempt = 0"
+        " WHERE load_id = ? AND report IS NOT NULL",
+        (load_id,),
     )
+    return bool(opened.rowcount)
 
 
-def _load_ids(database: sqlite3.Connection, condition: str) -> tuple[LoadId, ...]:
-    rows = database.execute(
-        f"SELECT load_id FROM loads WHERE {condition} ORDER BY first"  # noqa: S608 (our own text)
-    )
-    return tuple(load_id for (load_id,) in rows)
-
-
-def _waiting(database: sqlite3.Connection) -> tuple[str, int, int, datetime | None]:
+def read_reports(rows: Iterable[tuple[str, str]]) -> tuple[LoadReport, ...]:
     """
-    Give the spool's id, the first waiting offset, messages, and oldest receipt.
+    Read the reports of rows of a load id and its report.
     """
-    batcher_id, first, messages, oldest_at = database.execute(
-        "SELECT spool.id, spool.next_waiting, coalesce(sum(message_count), 0),"
-        " min(received_at) FROM spool LEFT JOIN records"
-        " ON offset >= spool.next_waiting"
-    ).fetchone()
-    at = None if oldest_at is None else from_micros(oldest_at)
-    return batcher_id, first, messages, at
+    return tuple(_report_of(load_id, text) for load_id, text in rows)
+
+
+def _report_of(load_id: str, text: str) -> LoadReport:
+    try:
+        report = from_text(text, LoadReport)
+    except (BatcherError, TypeError, OverflowError):
+        report = None
+    if report is None or report.load_id != load_id:
+        msg = f"the report of load {load_id} is not what was stored"
+        raise malformed(msg)
+    return report
+
+
+def _in_a_row(rows: Iterable[tuple[int, int]], first: int) -> Iterator[tuple[int, int]]:
+    for expected, (offset, messages) in enumerate(rows, first):
+        if offset != expected:
+            msg = f"record {expected} is not in its place"
+            raise malformed(msg)
+        yield offset, counted(messages)
 
 
 def _count(database: sqlite3.Connection, load: KeptLoad, account: Account) -> None:
@@ -256,15 +290,19 @@ def _bury(
     """
     Move a record of *load* to the dead letters; pass over one of another.
     """
+    # What it was counted as is taken where the account takes it: a record whose
+    # row is damaged has it whole in the index.
     buried = database.execute(
-        "INSERT INTO dead_letters SELECT offset, received_at, message_count, crc,"
-        " payload, ?, ? FROM records WHERE offset = ? AND offset BETWEEN ? AND ?",
+        "INSERT INTO dead_letters SELECT r.offset, s.received_at, s.message_count,"
+        " r.crc, r.payload, ?, ? FROM records AS r"
+        " JOIN records AS s INDEXED BY records_sizes ON s.offset = r.offset"
+        " WHERE r.offset = ? AND r.offset BETWEEN ? AND ?",
         (reason, load.load_id, offset, load.first, load.last),
     ).rowcount
     if buried:
         database.execute(
             "UPDATE spool SET dead = dead +"
-            " (SELECT message_count FROM records WHERE offset = ?)",
+            " (SELECT message_count FROM dead_letters WHERE offset = ?)",
             (offset,),
         )
         database.execute("DELETE FROM records WHERE offset = ?", (offset,))

@@ -5,50 +5,50 @@ Records in and out of a spool file: storing, reading a few at a time, moving.
 from __future__ import annotations
 
 import zlib
-from contextlib import closing
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
-from databricks_forwarder.batchers._rules import checked, checked_checkpoint
-from databricks_forwarder.batchers._sqlite_file import connect, crossing
+from databricks_forwarder.batchers._rules import checked_checkpoint
+from databricks_forwarder.batchers._sqlite_errors import malformed
+from databricks_forwarder.batchers._sqlite_file import text_crc
 from databricks_forwarder.model import (
-    DamagedRecord,
-    DeadLetter,
-    LoadId,
     Offset,
     OffsetRange,
-    Record,
 )
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Mapping, Sequence
 
     from databricks_forwarder.model import Payload
 
 __all__ = [
-    "DeadLetters",
+    "LOST",
+    "SAY_LOST",
     "Entry",
-    "LoadRecords",
+    "counted",
+    "crc_of",
     "entry_of",
     "from_micros",
     "insert",
+    "is_moment",
+    "put_checkpoint",
+    "read_checkpoint",
     "replay",
     "to_micros",
 ]
 
+LOST = -1
+"""
+In place of a CRC-32: a repair could not read the record, it keeps the place.
+"""
+
+SAY_LOST = "the record could not be read when the spool was repaired"
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
-
-# A page ends at so many records, or with the record that reaches so many
-# bytes: few enough to hold, many enough to forget the cost of asking.
-_PAGE_RECORDS = 256
-_PAGE_BYTES = 4 * 1024 * 1024
-
-_Row = tuple[Any, ...]
 
 
 def to_micros(at: datetime) -> int:
@@ -61,8 +61,45 @@ def to_micros(at: datetime) -> int:
 def from_micros(micros: int) -> datetime:
     """
     Give the moment that `to_micros` counted.
+
+    Raises:
+        sqlite3.DatabaseError: It counted none such.
     """
-    return _EPOCH + micros * _MICROSECOND
+    try:
+        return _EPOCH + micros * _MICROSECOND
+    except (OverflowError, TypeError, ValueError):
+        raise malformed("a moment that is none") from None
+
+
+def is_moment(micros: int) -> bool:
+    """
+    Tell whether `from_micros` gives a moment.
+    """
+    return abs(micros) < 10**17
+
+
+def counted(number: object) -> int:
+    """
+    Give a number of messages as it is in the file.
+
+    Raises:
+        sqlite3.DatabaseError: It is none.
+    """
+    if isinstance(number, int) and 0 <= number < 2**53:
+        return number
+    raise malformed("a number of messages that is none")
+
+
+def crc_of(payload: bytes, received_at: object, message_count: object) -> int:
+    """
+    Give the CRC-32 of what a record says, which is kept beside it.
+
+    Args:
+        payload: Its bytes.
+        received_at: Its column, as it is in the file.
+        message_count: The same.
+    """
+    return zlib.crc32(payload, zlib.crc32(f"{received_at} {message_count} ".encode()))
 
 
 @attrs.frozen(kw_only=True)
@@ -95,7 +132,7 @@ def entry_of(
             (
                 received_at,
                 payload.message_count,
-                zlib.crc32(payload.document),
+                crc_of(payload.document, received_at, payload.message_count),
                 payload.document,
             )
             for payload in payloads
@@ -117,13 +154,37 @@ def insert(
         " VALUES (?, ?, ?, ?, ?)",
         ((first + index, *row) for index, row in enumerate(entry.rows)),
     )
-    database.executemany(
-        "INSERT OR REPLACE INTO checkpoints (name, place) VALUES (?, ?)",
-        entry.checkpoint.items(),
-    )
+    for name, place in entry.checkpoint.items():
+        put_checkpoint(database, name, place)
     if not entry.rows:
         return None
     return OffsetRange(Offset(first), Offset(first + len(entry.rows) - 1))
+
+
+def put_checkpoint(database: sqlite3.Connection, name: str, place: str) -> None:
+    """
+    Keep the host's position *place* under *name*.
+    """
+    database.execute(
+        "INSERT OR REPLACE INTO checkpoints (name, place, crc) VALUES (?, ?, ?)",
+        (name, place, text_crc(name, place)),
+    )
+
+
+def read_checkpoint(database: sqlite3.Connection) -> dict[str, str]:
+    """
+    Read the host's positions by name.
+
+    Raises:
+        sqlite3.DatabaseError: One of them is not what was stored: a host that
+            went on from there might pass over what it never handed in.
+    """
+    places = {}
+    for name, place, crc in database.execute("SELECT * FROM checkpoints"):
+        if text_crc(str(name), str(place)) != crc:
+            raise malformed("a checkpoint is not what was stored")
+        places[name] = place
+    return places
 
 
 def replay(database: sqlite3.Connection, offset: int) -> bool:
@@ -145,99 +206,3 @@ def replay(database: sqlite3.Connection, offset: int) -> bool:
     )
     database.execute("DELETE FROM dead_letters WHERE offset = ?", (offset,))
     return True
-
-
-@attrs.frozen
-class LoadRecords:
-    """
-    The records of a load, read anew by each iteration.
-
-    A connection of its own reads a page at a time and leaves no transaction
-    open between pages, so that appends and the clearing of the log go on.
-    """
-
-    path: Path
-    offsets: OffsetRange
-
-    def __iter__(self) -> Iterator[Record | DamagedRecord]:
-        statement = (
-            "SELECT offset, received_at, message_count, crc, payload FROM records"
-            " WHERE offset > ? AND offset <= ? ORDER BY offset LIMIT ?"
-        )
-        for row in _pages(self.path, statement, self.offsets):
-            yield _record_of(row)
-
-
-@attrs.frozen
-class DeadLetters:
-    """
-    The dead letters with their payloads, read anew by each iteration.
-    """
-
-    path: Path
-
-    def __iter__(self) -> Iterator[DeadLetter]:
-        statement = (
-            "SELECT offset, received_at, message_count, crc, payload, reason, load_id"
-            " FROM dead_letters"
-            " WHERE offset > ? AND offset <= ? ORDER BY offset LIMIT ?"
-        )
-        every = OffsetRange(Offset(0), Offset(2**63 - 1))
-        for row in _pages(self.path, statement, every):
-            yield _letter_of(row)
-
-
-def _pages(path: Path, statement: str, offsets: OffsetRange) -> Iterator[_Row]:
-    """
-    Yield the rows of *statement* whose first column is within *offsets*.
-    """
-    with crossing("reading records", path):
-        database = connect(path)
-    with closing(database):
-        before = offsets.first - 1
-        while True:
-            with crossing("reading records", path):
-                page = _page(database, statement, (before, offsets.last, _PAGE_RECORDS))
-            if not page:
-                return
-            yield from page
-            before = page[-1][0]
-
-
-def _page(
-    database: sqlite3.Connection, statement: str, arguments: tuple[int, int, int]
-) -> list[_Row]:
-    page: list[_Row] = []
-    size_bytes = 0
-    # Closing the cursor ends its transaction, also when rows are left.
-    with closing(database.execute(statement, arguments)) as rows:
-        for row in rows:
-            page.append(row)
-            size_bytes += len(row[4])
-            if size_bytes >= _PAGE_BYTES:
-                break
-    return page
-
-
-def _record_of(row: _Row) -> Record | DamagedRecord:
-    offset, received_at, message_count, crc, payload = row
-    record = Record(
-        offset=Offset(offset),
-        received_at=from_micros(received_at),
-        message_count=message_count,
-        payload=payload,
-    )
-    return checked(record, crc)
-
-
-def _letter_of(row: _Row) -> DeadLetter:
-    offset, received_at, message_count, crc, payload, reason, load_id = row
-    return DeadLetter(
-        offset=Offset(offset),
-        received_at=from_micros(received_at),
-        message_count=message_count,
-        reason=reason,
-        load_id=LoadId(load_id),
-        payload=payload,
-        is_damaged=zlib.crc32(payload) != crc,
-    )

@@ -12,13 +12,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from databricks_forwarder.batchers._group_commit import GroupCommit
-from databricks_forwarder.batchers._holder_lock import HolderLock
+from databricks_forwarder.batchers._holder_lock import HolderLock, use_lock
 from databricks_forwarder.batchers._rules import say_full
-from databricks_forwarder.batchers._sqlite_file import connect, crossing
+from databricks_forwarder.batchers._sqlite_errors import crossing, malformed
+from databricks_forwarder.batchers._sqlite_file import connect
 from databricks_forwarder.batchers._sqlite_loads import next_open_load
-from databricks_forwarder.batchers._sqlite_records import Entry, insert
+from databricks_forwarder.batchers._sqlite_records import Entry, counted, insert
 from databricks_forwarder.errors import (
     BatcherClosedError,
+    BatcherError,
     BatcherFullError,
     LeaseLostError,
 )
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from databricks_forwarder.batchers._sqlite_loads import KeptLoad
-    from databricks_forwarder.errors import BatcherError
     from databricks_forwarder.model import LoadId, OffsetRange
 
 __all__ = ["Session", "SqliteHold"]
@@ -51,9 +52,13 @@ class SqliteHold:
     ) -> None:
         with self.session.write("storing payloads") as database:
             outcomes: list[OffsetRange | BatcherError | None] = []
-            first, stored_bytes = database.execute(
-                "SELECT next_offset, stored_bytes FROM spool"
-            ).fetchone()
+            first, stored_bytes = map(
+                counted,
+                database.execute(
+                    "SELECT next_offset, stored_bytes FROM spool"
+                ).fetchone()
+                or (None, None),
+            )
             received = 0
             for entry in entries:
                 refusal = self._refusal(entry, stored_bytes)
@@ -96,6 +101,7 @@ class Session:
         self._after_commit = _nothing
         self._holder = secrets.token_hex(8)
         self._guard = HolderLock(path.with_name(f"{path.name}.lock"))
+        self._use = use_lock(path, is_shared=True)
 
     @contextmanager
     def write(self, doing: str) -> Iterator[sqlite3.Connection]:
@@ -139,11 +145,14 @@ class Session:
         The lock may still be with a holder whose time is over: then expiry
         alone decides about this one.
         """
-        database.execute(
+        handed = database.execute(
             "UPDATE loads SET attempt = attempt + 1, holder = ?, is_guarded = ?,"
             " expires_at = ? WHERE load_id = ?",
             (self._holder, self._guard.take(), expires_at, load.load_id),
         )
+        if handed.rowcount != 1:
+            # The name it has is not the one that the index has of it.
+            raise malformed("a load is not as it was made")
 
     def held(self, database: sqlite3.Connection, load_id: LoadId) -> KeptLoad:
         """
@@ -210,6 +219,7 @@ class Session:
             self._connection.close()
             self._connection = None
         self._guard.release()
+        self._use.release()
 
     def leave_behind(self) -> None:
         """
@@ -220,6 +230,7 @@ class Session:
         connection gets a reference that nobody ever drops.
         """
         self._guard.forget()
+        self._use.forget()
         if self._connection is not None:
             _keep_for_ever(self._connection)
 
@@ -248,6 +259,11 @@ class Session:
             msg = f"{doing} in {self._path} failed: it is closed; nothing was stored"
             raise BatcherClosedError(msg)
         if self._connection is None:
+            # Who opened the file while it is put in place of another would
+            # write to the one that is set aside.
+            if not self._use.take() and self._use.is_refused:
+                msg = f"{doing} in {self._path} failed: it is being repaired; wait"
+                raise BatcherError(msg)
             self._connection = connect(self._path)
         return self._connection
 

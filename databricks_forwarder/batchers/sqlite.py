@@ -9,23 +9,26 @@ journal mode WAL, moments in microseconds since 1970 UTC:
     totals of messages received, loaded, dead and dropped, the payload bytes.
 ``records``
     What waits or is in a load that is not committed, by offset, with the
-    CRC-32 of its payload. The index ``records_sizes`` answers how many
-    messages wait without touching payloads.
+    CRC-32 of its payload, time of receipt and messages; -1 in its place says
+    that a repair could not read it. The index ``records_sizes`` answers how
+    many messages wait without touching payloads, and has a second copy of what
+    is not payload.
 ``loads``
     Loads that are not committed: offsets, attempts, holder (a random name of
     a session), whether the holder has the lock file, expiry, and what of the
     load the totals count already. With a report it is parked, else open.
 ``notes``
-    Texts of such loads, by key.
+    Texts of such loads, by key, each with its CRC-32.
 ``committed``
     The reports of committed loads, the latest 10 000.
 ``dead_letters``
     Dead records with bytes, CRC-32, reason and load.
 ``checkpoints``
-    The host's positions, by name.
+    The host's positions, by name, each with its CRC-32.
 
-Beside it are SQLite's ``-wal`` and ``-shm``, and ``.lock``: the holder of a
-load has an advisory lock on it as long as its process lives.
+Beside it are SQLite's ``-wal`` and ``-shm``, and two files for advisory locks,
+which a process has as long as it lives: ``.lock`` of the holder of a load, and
+``.use`` of all who have the spool open, so that a repair is alone with it.
 
 Invariants, true whenever no transaction runs:
 
@@ -39,6 +42,7 @@ Invariants, true whenever no transaction runs:
 5. received = loaded + dead + dropped + messages in ``records``, less what
    the totals count of open and parked loads already.
 6. A payload's bytes and its CRC-32 move together and are never rewritten.
+7. Offsets in ``records`` have no gaps from ``next_waiting`` on, nor in a load.
 
 What a crash leaves, of the process or of the power:
 
@@ -56,9 +60,11 @@ What a crash leaves, of the process or of the power:
 - in `replay`: each payload is dead, or waits again; never both, never neither.
 - while the file is made: a file that ends in ``.new`` and can be removed.
 
-A page of the file that the disk has spoilt is found by SQLite and raises
-`BatcherError`; a payload that changed inside a whole page is found by its
-CRC-32 and becomes a `DamagedRecord`.
+What the disk has changed is found by SQLite, by the CRC-32 of what is stored, by
+invariants 5 and 7, or in the log by whole transactions behind a broken one. A
+payload that changed becomes a `DamagedRecord`, and the rest goes on. All else
+raises `BatcherError`, which names the command that makes a whole spool of it:
+see `repair`.
 """
 
 from __future__ import annotations
@@ -71,14 +77,18 @@ from typing import TYPE_CHECKING
 
 from databricks_forwarder.batchers import _sqlite_loads as loads
 from databricks_forwarder.batchers._rules import check_options
+from databricks_forwarder.batchers._sqlite_account import read_spool, read_status
+from databricks_forwarder.batchers._sqlite_errors import crossing
 from databricks_forwarder.batchers._sqlite_file import create
+from databricks_forwarder.batchers._sqlite_log import require_log
+from databricks_forwarder.batchers._sqlite_reading import DeadLetters, LoadRecords
 from databricks_forwarder.batchers._sqlite_records import (
-    DeadLetters,
-    LoadRecords,
     entry_of,
+    read_checkpoint,
     replay,
     to_micros,
 )
+from databricks_forwarder.batchers._sqlite_repair import RepairReport, repair
 from databricks_forwarder.batchers._sqlite_session import Session, SqliteHold
 from databricks_forwarder.errors import BatcherError
 from databricks_forwarder.model import Lease
@@ -98,7 +108,7 @@ if TYPE_CHECKING:
     )
     from databricks_forwarder.settings import UploadPolicy
 
-__all__ = ["SqliteBatcher"]
+__all__ = ["RepairReport", "SqliteBatcher", "repair"]
 
 _log = logging.getLogger(__name__)
 
@@ -141,15 +151,22 @@ class SqliteBatcher:
         self._is_closed = False
         self._holds: dict[int, SqliteHold] = {}
         create(self._path)
-        with self._session.read("opening the spool") as database:
-            (self._id,) = database.execute("SELECT id FROM spool").fetchone()
+        with crossing("opening the spool", self._path):
+            require_log(self._path)
+        try:
+            with self._session.read("opening the spool") as database:
+                self._id, _ = read_spool(database)
+        except BaseException:
+            # A repair must find that nobody has it open.
+            self._session.close()
+            raise
 
     @property
     def id(self) -> str:
         """
         Name of the file's queue, given when it was made.
         """
-        return str(self._id)
+        return self._id
 
     def append(
         self,
@@ -206,10 +223,7 @@ class SqliteBatcher:
         session = self._session
         with session.write(f"noting {key} of load {load_id}") as database:
             load = session.held(database, load_id)
-            database.execute(
-                "INSERT OR REPLACE INTO notes (load_id, key, text) VALUES (?, ?, ?)",
-                (load.load_id, key, text),
-            )
+            loads.put_note(database, load.load_id, key, text)
             database.execute(
                 "UPDATE loads SET expires_at = ? WHERE load_id = ?",
                 (to_micros(at) + self._lease_micros, load.load_id),
@@ -241,12 +255,7 @@ class SqliteBatcher:
         Open a parked load again.
         """
         with self._session.write(f"carrying on load {load_id}") as database:
-            opened = database.execute(
-                "UPDATE loads SET report = NULL, attempt = 0"
-                " WHERE load_id = ? AND report IS NOT NULL",
-                (load_id,),
-            )
-            if not opened.rowcount:
+            if not loads.open_again(database, load_id):
                 raise KeyError(load_id)
 
     def parked(self) -> Sequence[LoadReport]:
@@ -256,7 +265,8 @@ class SqliteBatcher:
         with self._session.read("reading the parked loads") as database:
             return loads.read_reports(
                 database.execute(
-                    "SELECT report FROM loads WHERE report IS NOT NULL ORDER BY first"
+                    "SELECT load_id, report FROM loads WHERE report IS NOT NULL"
+                    " ORDER BY first"
                 )
             )
 
@@ -267,7 +277,8 @@ class SqliteBatcher:
         with self._session.read("reading the committed loads") as database:
             return loads.read_reports(
                 database.execute(
-                    "SELECT report FROM committed ORDER BY number DESC LIMIT ?",
+                    "SELECT load_id, report FROM committed"
+                    " ORDER BY number DESC LIMIT ?",
                     (limit,),
                 )
             )
@@ -290,7 +301,7 @@ class SqliteBatcher:
         The host's stored positions, by name.
         """
         with self._session.read("reading the checkpoint") as database:
-            return dict(database.execute("SELECT name, place FROM checkpoints"))
+            return read_checkpoint(database)
 
     def notes(self, load_id: LoadId, /) -> Mapping[str, str]:
         """
@@ -304,7 +315,7 @@ class SqliteBatcher:
         How the file stands at one moment.
         """
         with self._session.read("reading the status") as database:
-            return loads.read_status(database)
+            return read_status(database)
 
     def close(self) -> None:
         """

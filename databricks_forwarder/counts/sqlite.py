@@ -197,6 +197,13 @@ class SqliteEventCounts:
         if application_id != _APPLICATION_ID:
             msg = f"{self.path} is not a file of event counts; choose another path"
             raise ConfigurationError(msg)
+        if version < 1:
+            msg = (
+                f"{self.path} has format {version}, which no version of "
+                "databricks-forwarder has written; put back a copy, or choose another "
+                "path"
+            )
+            raise ConfigurationError(msg)
         if version > _FORMAT:
             msg = (
                 f"{self.path} has format {version}, this version of "

@@ -19,7 +19,8 @@ import attrs
 import pytest
 
 from databricks_forwarder.batchers import _group_commit, _holder_lock, _sqlite_loads
-from databricks_forwarder.batchers._sqlite_file import FORMAT, crossed
+from databricks_forwarder.batchers._sqlite_errors import crossed
+from databricks_forwarder.batchers._sqlite_file import FORMAT
 from databricks_forwarder.batchers._sqlite_records import entry_of
 from databricks_forwarder.batchers.sqlite import SqliteBatcher
 from databricks_forwarder.errors import (
@@ -262,7 +263,7 @@ def test_making_a_spool_leaves_nothing_beside_it(
     """
     names = {each.name for each in tmp_path.iterdir()}
 
-    assert names <= {"spool.db", "spool.db-wal", "spool.db-shm"}
+    assert names <= {"spool.db", "spool.db-wal", "spool.db-shm", "spool.db.use"}
 
 
 def test_who_makes_the_spool_first_makes_it_for_all(
@@ -621,18 +622,19 @@ def test_a_dead_letter_of_another_load_is_passed_over(batcher: SqliteBatcher) ->
     assert Account(received=2, loaded=1, pending=1) == batcher.status().account
 
 
-def test_records_that_are_lost_show_in_the_account(
-    batcher: SqliteBatcher, path: Path
-) -> None:
+def test_records_that_are_lost_are_missed(batcher: SqliteBatcher, path: Path) -> None:
     """
-    What is pending is counted from the records, not from the totals.
+    A spool that has fewer records than were stored says so, and how to mend it.
     """
     batcher.append([ONE, ONE], at=NOON)
     with closing(sqlite3.connect(path)) as database:
         database.execute("DELETE FROM records WHERE offset = 1")
         database.commit()
 
-    assert not batcher.status().account.is_balanced
+    with pytest.raises(BatcherError, match=r"more or fewer records .* repair --spool"):
+        batcher.status()
+    with pytest.raises(BatcherError, match=r"more or fewer records .* repair --spool"):
+        leased(batcher)
 
 
 def test_the_latest_reports_are_kept(
@@ -978,7 +980,7 @@ def test_a_spool_is_its_owner_s_alone(tmp_path: Path) -> None:
         modes = {
             path.name: path.stat().st_mode & 0o077
             for path in tmp_path.glob("spool.db*")
-            if not path.name.endswith(".lock")
+            if not path.name.endswith((".lock", ".use"))
         }
 
     assert {0} == set(modes.values())
