@@ -18,7 +18,7 @@ from databricks_forwarder._progress import Tally
 from databricks_forwarder._rows import RoutedBatch, TableRows, arrange
 from databricks_forwarder.errors import DecodeError, PayloadError
 from databricks_forwarder.model import DamagedRecord, DeadLetter
-from databricks_forwarder.mparticle.decode import DecodedBatch, decode
+from databricks_forwarder.mparticle.decode import DecodedBatch, decode, shared_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -38,6 +38,10 @@ _CHUNK_BYTES = 8 * 2**20
 # What a batch says of itself is repeated on each of its rows: this bounds the
 # payload's bytes times its messages, a generous guess at what rows will take.
 _CHUNK_ROW_BYTES = 64 * 2**20
+
+# What a row takes however little it says: its places in the columns, and the
+# objects that it is made from.
+_ROW_BYTES = 512
 
 
 def count_keys(lease: Lease, keys: KeyMaker) -> Counter[EventKey]:
@@ -76,11 +80,12 @@ def write_rows(  # noqa: PLR0913  # what one pass needs
         routes: Key → table; a key that is not in it goes to *common*.
         common: The common table.
         files: Takes the rows.
-        beat: Called after each chunk, so that the lease can be kept alive.
+        beat: Called after each chunk, and between the pieces of a large batch,
+            so that the lease can be kept alive.
     """
     reader = _Reader(lease.load_id, keys, routes, common)
     for chunk in _chunks(reader.whole(lease.records)):
-        for part in _arranged(chunk, reader):
+        for part in _arranged(chunk, reader, beat):
             files.write(part.table.name, part.rows, part.size_bytes)
             reader.tally.rescued_row_count += part.rescued_count
         beat()
@@ -192,27 +197,23 @@ def _chunks(records: Iterable[Record]) -> Iterator[Sequence[Record]]:
     yield chunk
 
 
-def _arranged(chunk: Sequence[Record], reader: _Reader) -> Iterable[TableRows]:
+def _arranged(
+    chunk: Sequence[Record], reader: _Reader, beat: Callable[[], None]
+) -> Iterable[TableRows]:
     """
     Arrange a chunk, and tally what came of it.
     """
     reading = _Reading(reader)
     try:
-        if len(chunk) == 1 and _row_bytes(chunk[0]) > _CHUNK_ROW_BYTES:
-            pieces = list(_pieces(chunk[0], reading))
-            # Gone through once before any row of it is given away.
-            deque(_arranged_one_by_one(pieces, reader.load_id), maxlen=0)
-            reading.tell()
-            return _arranged_one_by_one(pieces, reader.load_id)
-        parts = list(arrange(reading.batches(chunk), reader.load_id))
+        parts = _parts(chunk, reading, beat)
     except MemoryError:
         if len(chunk) == 1:
             # Nobody's payload is to blame.
             raise
-        return _each_alone(chunk, reader)
+        return _each_alone(chunk, reader, beat)
     except Exception as error:  # noqa: BLE001  # whatever a payload does, it does alone
         if len(chunk) > 1:
-            return _each_alone(chunk, reader)
+            return _each_alone(chunk, reader, beat)
         reason = f"it can't be arranged in rows: {type(error).__name__}"
         reader.tally.dead.append(_dead(chunk[0], reason, reader.load_id))
         return []
@@ -220,36 +221,61 @@ def _arranged(chunk: Sequence[Record], reader: _Reader) -> Iterable[TableRows]:
     return parts
 
 
-def _each_alone(chunk: Sequence[Record], reader: _Reader) -> Sequence[TableRows]:
+def _each_alone(
+    chunk: Sequence[Record], reader: _Reader, beat: Callable[[], None]
+) -> Sequence[TableRows]:
     """
     Arrange the records of a chunk that is too much, or has a guilty one.
     """
-    each_alone = (_arranged([each], reader) for each in chunk)
+    each_alone = (_arranged([each], reader, beat) for each in chunk)
     return [part for parts in each_alone for part in parts]
 
 
-def _pieces(record: Record, reading: _Reading) -> Iterator[RoutedBatch]:
+def _parts(
+    chunk: Sequence[Record], reading: _Reading, beat: Callable[[], None]
+) -> Iterable[TableRows]:
     """
-    Cut a batch whose rows are too much at once between its events.
+    Arrange a chunk at once, or a batch whose rows are too much piece by piece.
     """
-    step = max(1, _CHUNK_ROW_BYTES // len(record.payload))
-    for batch in reading.batches([record]):
-        for first in range(0, len(batch.tables), step):
-            events = batch.decoded.events[first : first + step]
-            yield RoutedBatch(
-                batch.offset,
-                batch.received_at,
-                DecodedBatch(batch.decoded.batch, events, batch.decoded.rescued),
-                batch.tables[first : first + step],
-                first,
-            )
+    batches = reading.batches(chunk)
+    if sum(map(_row_bytes, chunk)) <= _CHUNK_ROW_BYTES:
+        return list(arrange(batches, reading.reader.load_id))
+    # A record of so many bytes of rows is a chunk of its own.
+    pieces = [
+        piece for batch in batches for piece in _pieces(batch, len(chunk[0].payload))
+    ]
+    parts = _arranged_one_by_one(pieces, reading, beat)
+    if len(pieces) <= 1:
+        return list(parts)
+    # Gone through once before any row of it is given away.
+    deque(parts, maxlen=0)
+    return _arranged_one_by_one(pieces, reading, beat)
+
+
+def _pieces(batch: RoutedBatch, payload_bytes: int) -> Iterator[RoutedBatch]:
+    """
+    Cut a batch between its events, so that a piece takes what a chunk may.
+    """
+    shared = shared_bytes(batch.decoded, at_most=payload_bytes)
+    own = payload_bytes // len(batch.tables)
+    step = max(1, _CHUNK_ROW_BYTES // (shared + own + _ROW_BYTES))
+    for first in range(0, len(batch.tables), step):
+        events = batch.decoded.events[first : first + step]
+        yield RoutedBatch(
+            batch.offset,
+            batch.received_at,
+            DecodedBatch(batch.decoded.batch, events, batch.decoded.rescued),
+            batch.tables[first : first + step],
+            first,
+        )
 
 
 def _arranged_one_by_one(
-    pieces: Iterable[RoutedBatch], load_id: LoadId
+    pieces: Iterable[RoutedBatch], reading: _Reading, beat: Callable[[], None]
 ) -> Iterator[TableRows]:
     for piece in pieces:
-        yield from arrange([piece], load_id)
+        yield from arrange([piece], reading.reader.load_id)
+        beat()
 
 
 def _dead(record: Record | DamagedRecord, reason: str, load_id: LoadId) -> DeadLetter:

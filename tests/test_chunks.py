@@ -237,44 +237,65 @@ def test_lack_of_memory_kills_no_payload(
         written(tmp_path, leased)
 
 
+FIRST_RUN = b'{"event_type":"first_run","data":{}}'
+SMALL = b'{"events":null}'
+
+
+def large(*events: bytes) -> bytes:
+    """
+    Make a batch whose rows are too many at once, for a bound of 10 000 bytes.
+    """
+    shared = b'{"sdk_version":"' + b"x" * 2_000 + b'","events":['
+    return shared + b",".join(events) + b"]}"
+
+
+@pytest.fixture(name="arranged")
+def _arranged(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
+    """
+    The positions arranged at once, of batches whose rows may take 10 000 bytes.
+    """
+    monkeypatch.setattr(_chunks, "_CHUNK_ROW_BYTES", 10_000)
+    arranged: list[list[int]] = []
+    arrange = _chunks.arrange
+
+    def seen(batches: Iterable[Any], load_id: LoadId) -> Iterable[Any]:
+        chunk = list(batches)
+        arranged.extend(
+            list(range(each.first_position, each.first_position + len(each.tables)))
+            for each in chunk
+        )
+        return arrange(chunk, load_id)
+
+    monkeypatch.setattr(_chunks, "arrange", seen)
+    return arranged
+
+
 def test_a_batch_with_too_many_rows_at_once_is_written_in_pieces(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, arranged: list[list[int]]
 ) -> None:
     """
     A batch whose own fields are large has all its events written, in their places.
 
     Its rows are arranged before any of them is written, and then again.
     """
-    monkeypatch.setattr(_chunks, "_CHUNK_ROW_BYTES", 2_000)
-    sizes: list[int] = []
-    arrange = _chunks.arrange
-
-    def seen(batches: Iterable[Any], load_id: LoadId) -> Iterable[Any]:
-        chunk = list(batches)
-        sizes.extend(len(batch.tables) for batch in chunk)
-        return arrange(chunk, load_id)
-
-    monkeypatch.setattr(_chunks, "arrange", seen)
-    events = b",".join([b'{"event_type":"first_run","data":{}}'] * 10)
-    large = b'{"sdk_version":"' + b"x" * 100 + b'","events":[' + events + b"]}"
-    small = b'{"events":null}'
-    leased = lease(record(0, small), record(1, large, 10), record(2, small))
+    payload = large(*[FIRST_RUN] * 8)
+    leased = lease(record(0, SMALL), record(1, payload, 8), record(2, SMALL))
     tally, rows = written(tmp_path, leased)
+    pieces = [[0, 1, 2], [3, 4, 5], [6, 7]]
 
-    expected = [(0, 0), *((1, place) for place in range(10)), (2, 0)]
+    expected = [(0, 0), *((1, place) for place in range(8)), (2, 0)]
     assert {"common": expected} == {name: sorted(each) for name, each in rows.items()}
-    assert 12 == sum(tally.counts.values())
-    assert max(sizes) < 10
-    assert 1 + 2 * 10 + 1 == sum(sizes)
+    assert 10 == sum(tally.counts.values())
+    assert [[0], *pieces, *pieces, [0]] == arranged
 
 
+@pytest.mark.usefixtures("arranged")
 def test_a_large_batch_that_breaks_late_dies_as_a_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
     When a later piece of a batch can't be arranged, no row of it is written.
     """
-    monkeypatch.setattr(_chunks, "_CHUNK_ROW_BYTES", 500)
     arrange = _chunks.arrange
 
     def breaking_late(batches: Iterable[Any], load_id: LoadId) -> Iterable[Any]:
@@ -284,20 +305,56 @@ def test_a_large_batch_that_breaks_late_dies_as_a_whole(
         return arrange(chunk, load_id)
 
     monkeypatch.setattr(_chunks, "arrange", breaking_late)
-    events = b",".join([b'{"event_type":"first_run","data":{}}'] * 10)
-    small = b'{"events":null}'
-    leased = lease(
-        record(0, small),
-        record(1, b'{"events":[' + events + b"]}", 10),
-        record(2, small),
-    )
+    payload = large(*[FIRST_RUN] * 8)
+    leased = lease(record(0, SMALL), record(1, payload, 8), record(2, SMALL))
     tally, rows = written(tmp_path, leased)
 
     assert {"common": [(0, 0), (2, 0)]} == rows
-    assert [(1, 10, "it can't be arranged in rows: ValueError")] == [
+    assert [(1, 8, "it can't be arranged in rows: ValueError")] == [
         (each.offset, each.message_count, each.reason) for each in tally.dead
     ]
     assert 2 == sum(tally.counts.values())
+
+
+@pytest.mark.usefixtures("arranged")
+def test_a_lease_is_kept_alive_between_pieces(tmp_path: Path) -> None:
+    """
+    A batch in pieces may take long: there is a beat after each, and at the end.
+    """
+    beats: list[None] = []
+    leased = lease(record(0, large(*[FIRST_RUN] * 8), 8))
+    with closing(TableFiles(tmp_path, LOAD)) as files:
+        write_rows(
+            leased, KeyMaker(), {}, COMMON, files, beat=lambda: beats.append(None)
+        )
+
+    assert 3 + 3 + 1 == len(beats)
+
+
+def test_pieces_are_cut_by_what_events_share(
+    tmp_path: Path, arranged: list[list[int]]
+) -> None:
+    """
+    A batch that is large by its events alone is arranged at once.
+    """
+    own = b'{"event_type":"screen_view","data":{"screen_name":"' + b"x" * 500 + b'"}}'
+    payload = b'{"events":[' + b",".join([own] * 8) + b"]}"
+    written(tmp_path, lease(record(0, payload, 8)))
+
+    assert [list(range(8))] == arranged
+    assert len(payload) * 8 > _chunks._CHUNK_ROW_BYTES
+
+
+@pytest.mark.usefixtures("arranged")
+def test_a_large_batch_that_is_no_batch_is_dead(tmp_path: Path) -> None:
+    """
+    A record of many rows that can't be decoded costs its neighbours nothing.
+    """
+    leased = lease(record(0, b"[" + b" " * 2_000, 8), record(1, SMALL))
+    tally, rows = written(tmp_path, leased)
+
+    assert {"common": [(1, 0)]} == rows
+    assert [0] == [each.offset for each in tally.dead]
 
 
 def test_a_chunk_that_is_too_much_is_arranged_one_by_one(

@@ -21,6 +21,7 @@ from databricks_forwarder.mparticle.decode import (
     decode,
     escaped,
     parse_json,
+    shared_bytes,
 )
 from databricks_forwarder.testing.strategies import odd_payloads, payloads
 from databricks_forwarder.testing.workload import workload
@@ -914,3 +915,27 @@ def test_any_depth_is_read_or_refused(depth: int, around: bytes) -> None:
 
     assert reason in (None, "nested deeper than can be read")
     assert reason is not None or depth < 100_000
+
+
+def test_bytes_shared_by_events_are_those_outside_them() -> None:
+    """
+    What a batch says for all its events counts, rescued values too, events don't.
+    """
+    event = b'{"event_type":"screen_view","data":{"screen_name":"Home"}}'
+    few = b'{"sdk_version":"12345","events":[' + event + b"]}"
+    many = b'{"sdk_version":"12345","events":[' + b",".join([event] * 9) + b"]}"
+    odd = b'{"sdk_version":"12345","foo":"' + b"x" * 100 + b'","events":[]}'
+    expected = len('[{"sdk_version":"12345"},null]')
+
+    assert expected == shared_bytes(decode(few), at_most=10**6)
+    assert expected == shared_bytes(decode(many), at_most=10**6)
+    assert expected + 100 < shared_bytes(decode(odd), at_most=10**6)
+
+
+def test_bytes_shared_are_at_most_a_payload_s() -> None:
+    """
+    A batch that can't be written as JSON again is taken for all of its payload.
+    """
+    decoded = decode(b'{"foo":"\\ud800"}')
+
+    assert 16 == shared_bytes(decoded, at_most=16)

@@ -43,7 +43,14 @@ from databricks_forwarder.mparticle.shapes import (
     object_shape,
 )
 
-__all__ = ["DecodedBatch", "DecodedEvent", "decode", "escaped", "parse_json"]
+__all__ = [
+    "DecodedBatch",
+    "DecodedEvent",
+    "decode",
+    "escaped",
+    "parse_json",
+    "shared_bytes",
+]
 
 Rescued = dict[str, Any]
 """Pointer → JSON value."""
@@ -95,6 +102,20 @@ def decode(payload: bytes) -> DecodedBatch:
         return _decode_fast(payload)
     except (_OddPayload, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _decode_slowly(payload)
+
+
+def shared_bytes(decoded: DecodedBatch, *, at_most: int) -> int:
+    """
+    Count the bytes of JSON in which a batch speaks for all its events.
+
+    Args:
+        decoded: The batch.
+        at_most: The answer for a batch that can't be written as JSON again.
+    """
+    try:
+        return len(_encoder.encode([decoded.batch, decoded.rescued]))
+    except (UnicodeEncodeError, RecursionError):
+        return at_most
 
 
 # -- the fast road ----------------------------------------------------------
