@@ -95,7 +95,7 @@ def plan(arguments: argparse.Namespace, output: Output) -> int:
 def _open(arguments: argparse.Namespace, spool: Path) -> Forwarder:
     if not arguments.databricks:
         require_no_place(arguments)
-        return _open_lake(arguments, Path(arguments.lake), spool)
+        return _open_lake(arguments, arguments.lake, spool)
     if arguments.schema_name is not None:
         msg = "the schema of a workspace is what DATABRICKS_FORWARDER_SCHEMA_NAME says"
         raise ConfigurationError(msg)
@@ -111,7 +111,9 @@ def _open(arguments: argparse.Namespace, spool: Path) -> Forwarder:
     )
 
 
-def _open_lake(arguments: argparse.Namespace, lake: Path, spool: Path) -> Forwarder:
+def _open_lake(
+    arguments: argparse.Namespace, lake: Path | str, spool: Path
+) -> Forwarder:
     return Forwarder.for_lake(
         lake,
         spool=spool,

@@ -98,7 +98,7 @@ class Source:
     def _batches(self) -> Iterator[Found]:
         head = self._head()
         if head.lstrip().startswith(b"["):
-            yield from self._array(self._whole(head))
+            yield from self._array_or_lines(head)
         elif not head.strip() or _is_object(head):
             yield from self._lines(head)
         else:
@@ -119,15 +119,27 @@ class Source:
         """
         Read what begins with a line that is no object.
 
-        It is a document over several lines, or NDJSON whose first line is
-        damaged: then the line after it is an object, and the whole is none.
+        It is a document over several lines, or NDJSON whose first lines are
+        damaged: then a line after them is an object, and the whole is none.
         """
         whole = self._read_on(head)
-        second = io.BytesIO(whole[len(head) :]).readline()
-        if _is_object(second) and not _is_object(whole):
+        if _has_object_line(whole[len(head) :]) and not _is_object(whole):
             yield from self._lines(whole)
         else:
             yield Found(self.name, self._checked(whole))
+
+    def _array_or_lines(self, head: bytes) -> Iterator[Found]:
+        """
+        Read what begins like an array.
+
+        It is NDJSON all the same if the first line is an array to its end and
+        others follow.
+        """
+        whole = self._read_on(head)
+        if len(whole.rstrip()) > len(head) and _is_json(head):
+            yield from self._lines(whole)
+        else:
+            yield from self._array(self._checked(whole))
 
     def _array(self, document: bytes) -> Iterator[Found]:
         try:
@@ -148,9 +160,6 @@ class Source:
                 rest = stream.readline(self.max_document_bytes)
             if line.strip():
                 yield Found(f"{self.name}, line {number}", line.rstrip(b"\r\n"))
-
-    def _whole(self, head: bytes) -> bytes:
-        return self._checked(self._read_on(head))
 
     def _read_on(self, head: bytes) -> bytes:
         return head + self.stream.read(max(0, self.max_document_bytes + 1 - len(head)))
@@ -248,8 +257,27 @@ def _rejoined(head: bytes, stream: io.BufferedIOBase) -> io.BufferedReader:
     return io.BufferedReader(_Rejoined(head, stream), 2**16)
 
 
+def _has_object_line(document: bytes) -> bool:
+    """
+    Whether a line is an object that says something, as in NDJSON.
+
+    Inside a document over several lines such a line has spaces before it or a
+    comma behind it.
+    """
+    lines = (line for line in io.BytesIO(document) if line.startswith(b"{"))
+    return any(line.strip() != b"{}" and _is_object(line) for line in lines)
+
+
 def _is_object(document: bytes) -> bool:
     try:
         return isinstance(parse_json(document), dict)
     except DecodeError:
         return False
+
+
+def _is_json(document: bytes) -> bool:
+    try:
+        parse_json(document)
+    except DecodeError:
+        return False
+    return True

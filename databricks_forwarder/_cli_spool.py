@@ -25,6 +25,9 @@ def spool_of(arguments: argparse.Namespace) -> Path:
     Raises:
         ConfigurationError: Neither a spool nor a lake was named.
     """
+    # What a shell makes of a variable that is not set.
+    if arguments.spool == "":
+        raise ConfigurationError("a spool is a file: --spool FILE, not --spool ''")
     if arguments.spool is not None:
         return Path(arguments.spool)
     if arguments.lake is not None:

@@ -379,6 +379,20 @@ def test_lake_that_is_a_file_exits_with_2(run: Run) -> None:
     assert "two.ndjson" in err
 
 
+@pytest.mark.parametrize(
+    "places", [["--lake", ""], ["--lake", "lake", "--spool", ""]], ids=["lake", "spool"]
+)
+def test_place_without_a_name_exits_with_2(places: list[str], run: Run) -> None:
+    """
+    A variable of the shell that is not set does not put a lake into this folder.
+    """
+    before = set(Path().iterdir())
+    code, out, err = run("forward", "one.json", *places)
+
+    assert (2, "", 1) == (code, out, err.count("\n"))
+    assert before == set(Path().iterdir())
+
+
 def test_missing_engine_exits_with_2(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Without the extra the sentence says what to install.

@@ -71,7 +71,14 @@ def _forwarder(tmp_path: Path) -> Iterator[Forwarder]:
         ),
         (b'{"mp\n' + TWO, [("f, line 1", b'{"mp'), ("f, line 2", TWO)]),
         (b"\xff\n" + TWO, [("f, line 1", b"\xff"), ("f, line 2", TWO)]),
+        (
+            b"no\nno again\n\n" + TWO,
+            [("f, line 1", b"no"), ("f, line 2", b"no again"), ("f, line 4", TWO)],
+        ),
+        (b"[1]\n" + TWO, [("f, line 1", b"[1]"), ("f, line 2", TWO)]),
         (b'{"mpid":\n', [("f", b'{"mpid":\n')]),
+        (b'{"mpid":\n{}\n', [("f", b'{"mpid":\n{}\n')]),
+        (b'{"a":[\n  {"mpid":1}\n', [("f", b'{"a":[\n  {"mpid":1}\n')]),
         (b'{"mpid":\n1,\n', [("f", b'{"mpid":\n1,\n')]),
         (b"3", [("f", b"3")]),
     ],
@@ -146,12 +153,13 @@ def test_damaged_first_line_of_a_large_file_costs_no_other() -> None:
     assert [TWO] * 10 == [document for _, document in found[1:]]
 
 
-def test_broken_array_is_told_as_a_whole() -> None:
+@pytest.mark.parametrize("between", [b"", b"\n"])
+def test_broken_array_is_told_as_a_whole(between: bytes) -> None:
     """
     An array that ends early yields nothing, since its end may be missing.
     """
     with pytest.raises(SourceError) as caught:
-        found_in(b"[" + ONE + b",")
+        found_in(b"[" + between + ONE + b"," + between + TWO)
 
     assert str(caught.value).startswith("f can't be taken apart: not a JSON array")
 
