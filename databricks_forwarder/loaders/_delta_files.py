@@ -74,12 +74,15 @@ def local_folder(root: Path | str) -> Path:
 
 def folder_name(table: TableName) -> str:
     """
-    Name of a table's folder: the table's own where a file system takes it.
+    Name of a table's folder: the table's own where file systems and readers take it.
 
     Any other has a dot in it, which no table's own name that is taken has.
-    None begins with an underscore, which readers of lakes take for hidden.
+    None begins with an underscore, which readers of lakes take for hidden, and
+    none ends in a character beyond ASCII, which DuckDB's reader of Delta tables
+    leaves out (observed with duckdb 1.5.5).
     """
-    if re.fullmatch(r"[^\W_][\w-]*", table) and len(table.encode()) <= 200:
+    is_plain = re.fullmatch(r"[^\W_][\w-]*", table) and table[-1].isascii()
+    if is_plain and len(table.encode()) <= 200:
         return table
     words = re.sub(r"[^\w-]+", "-", table).strip("-_") or "table"
     readable = words.encode()[:100].decode(errors="ignore")
