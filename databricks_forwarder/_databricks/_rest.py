@@ -147,7 +147,7 @@ class Rest:
             if response.status_code < 300:
                 return response
             fate = self._refusal(response, doing)
-            if response.status_code == 401:
+            if isinstance(fate, RefusedTokenError):
                 self._tokens.forget(token)
         # Out here the driver's exception is no context of ours.
         raise fate from cause

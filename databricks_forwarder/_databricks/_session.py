@@ -20,6 +20,7 @@ from databricks.sql import exc
 from databricks.sql.client import Connection
 
 from databricks_forwarder._databricks._sql_fates import error_class, sql_fate
+from databricks_forwarder._databricks._stripped import first_line
 from databricks_forwarder._databricks.fates import (
     BusyError,
     LostSessionError,
@@ -201,14 +202,17 @@ def fate_of(
     Returns:
         None when it is not known.
     """
+    said = str(error.args[0]) if error.args else ""
+    if "Invalid SessionHandle" in said:
+        # In an answer, or in the headers of a status 400: seen are both.
+        return LostSessionError(
+            f"{doing} failed: {first_line(error)}; it is opened again"
+        )
     status = _http_status(error)
     if status >= 300:
         return http_fate(
             status, _reason(error), doing, client_id=client_id, retry_after_seconds=0.0
         )
-    said = str(error.args[0]) if error.args else ""
-    if "Invalid SessionHandle" in said:
-        return LostSessionError(f"{doing} failed: {said}; it is opened again")
     fate = sql_fate(said, doing, client_id=client_id)
     if fate is None and not is_refusal(error):
         fate = network_fate(error, doing)

@@ -40,7 +40,9 @@ __all__ = ["error_class", "sql_fate"]
 
 _AGAIN = "it will be tried again"
 
-_ERROR_CLASS = re.compile(r"\[([A-Z][A-Z0-9_]*)(?:\.[A-Z0-9_.]+)?\]")
+_ERROR_CLASS = re.compile(
+    r"\[(?P<whole>(?P<class>[A-Z][A-Z0-9_]*)(?:\.[A-Z0-9_.]+)?)\]"
+)
 _SQLSTATE = re.compile(r"SQLSTATE:? ?\(?([0-9A-Z]{5})\b")
 
 _BY_HAND = "look at the table's columns and types"
@@ -67,6 +69,11 @@ _SQL_FATES: dict[str, tuple[type[ForwarderError], str | Callable[[str], str]]] =
     "DATATYPE_MISMATCH": (SchemaError, _BY_HAND),
     "INCOMPATIBLE_DATA_FOR_TABLE": (SchemaError, _BY_HAND),
     "DELTA_NOT_NULL_CONSTRAINT_VIOLATED": (SchemaError, _BY_HAND),
+    # With their second part they say more than the class does: which file is not
+    # there, or that it never will fit. Source: Apache Spark's error conditions.
+    "FAILED_READ_FILE.DBR_FILE_NOT_EXIST": (MissingPathError, _AGAIN),
+    "FAILED_READ_FILE.FILE_NOT_EXIST": (MissingPathError, _AGAIN),
+    "FAILED_READ_FILE.PARQUET_COLUMN_DATA_TYPE_MISMATCH": (SchemaError, _BY_HAND),
     # The records are in the spool: after some failures they are staged again.
     "CANNOT_READ_FILE_FOOTER": (TransientError, _AGAIN),
     "FAILED_READ_FILE": (TransientError, _AGAIN),
@@ -107,7 +114,7 @@ def error_class(said: str) -> str:
     The error class in the platform's sentence; ``""`` if it has none.
     """
     found = _ERROR_CLASS.search(said)
-    return found[1] if found else ""
+    return found["class"] if found else ""
 
 
 def sql_fate(said: str, doing: str, *, client_id: str) -> ForwarderError | None:
@@ -122,9 +129,10 @@ def sql_fate(said: str, doing: str, *, client_id: str) -> ForwarderError | None:
     Returns:
         None when neither the error class nor the SQLSTATE is known.
     """
-    named = error_class(said)
+    found = _ERROR_CLASS.search(said)
+    whole, named = (found["whole"], found["class"]) if found else ("", "")
     state = _SQLSTATE.search(said)
-    for known in (named, state[1] if state else ""):
+    for known in (whole, named, state[1] if state else ""):
         for key, (fate, advice) in _SQL_FATES.items():
             if known and (
                 known == key or (key[-1] == "*" and known.startswith(key[:-1]))

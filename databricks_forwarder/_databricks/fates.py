@@ -14,7 +14,11 @@ from __future__ import annotations
 import re
 import socket
 
-from databricks_forwarder._databricks._advice import create_advice, grant_advice
+from databricks_forwarder._databricks._advice import (
+    create_advice,
+    grant_advice,
+    tells_of_a_privilege,
+)
 from databricks_forwarder._databricks._stripped import chain, first_line
 from databricks_forwarder.errors import (
     ForwarderError,
@@ -243,18 +247,34 @@ def http_fate(
         return RefusedForNowError(f"{failed}; {_AGAIN}", retry_after_seconds)
     if status == 404 and _NO_PLACE.search(said):
         return MissingVolumeError(f"{failed}; {create_advice(said)}")
+    if status in {400, 403} and _NO_TOKEN.search(said):
+        return RefusedTokenError(f"{failed}; {_BELONG}")
     if status == 403:
-        return SetupError(f"{failed}; {grant_advice(failed, client_id)}")
+        # Unless it names a privilege, it may be the token that is refused.
+        is_certain = tells_of_a_privilege(said)
+        kind = SetupError if is_certain else RefusedTokenError
+        return kind(f"{failed}; {grant_advice(failed, client_id)}")
     # What is left: 3xx, 5xx and the rest.
-    kind = status if status in _HTTP_FATES else status // 100
-    fate, advice = _HTTP_FATES.get(kind, (UnknownOutcomeError, _AGAIN))
+    key = status if status in _HTTP_FATES else status // 100
+    fate, advice = _HTTP_FATES.get(key, (UnknownOutcomeError, _AGAIN))
     return fate(f"{failed}; {advice}")
 
+
+_BELONG = "see that the service principal is in this workspace"
+
+# A token that ended or was revoked is answered with 401, with 403 or with 400:
+# n8n, issue 34147 (403, OAuth of a service principal); databrickslabs/
+# splunk-integration, issue 55 (403, then 400, then 401); both read 2026-11-25.
+_NO_TOKEN = re.compile(
+    r"\btoken is expir|\btoken (has been )?(expired|revoked)|invalid (access )?token"
+    r"|ExpiredJwt",
+    re.IGNORECASE,
+)
 
 _HTTP_FATES: dict[int, tuple[type[ForwarderError], str]] = {
     3: (SetupError, "the host sends callers elsewhere: correct the deployment name"),
     400: (TransientError, _AGAIN),
-    401: (RefusedTokenError, "see that the service principal is in this workspace"),
+    401: (RefusedTokenError, _BELONG),
     404: (MissingPathError, _AGAIN),
     409: (ConflictError, _AGAIN),
     413: (TransientError, _AGAIN),

@@ -133,7 +133,7 @@ def test_a_token_that_expires_costs_one_retry(
     workspace.revoke_tokens()
     files.upload_bytes(b"b", f"{FOLDER}/b")
 
-    assert [("PUT", 204), ("PUT", 401), ("PUT", 204)] == asked(workspace, "fs/files")
+    assert [("PUT", 204), ("PUT", 403), ("PUT", 204)] == asked(workspace, "fs/files")
     assert 2 == len(asked(workspace, "/oidc/"))
     assert [] == clock.waits
 

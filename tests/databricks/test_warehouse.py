@@ -27,6 +27,7 @@ from databricks_forwarder._databricks.fates import (
     RefusedTokenError,
     UnknownOutcomeError,
 )
+from databricks_forwarder._databricks.files import VolumeFiles
 from databricks_forwarder._databricks.warehouse import Warehouse
 from databricks_forwarder.errors import (
     ConfigurationError,
@@ -63,7 +64,7 @@ def join_since(before: set[threading.Thread]) -> None:
     See that the client's threads end that were begun since.
     """
     for thread in set(threading.enumerate()) - before:
-        if thread.name == "databricks-forwarder-sql":
+        if thread.name == "databricks-forwarder":
             thread.join(5)
             assert not thread.is_alive()
 
@@ -382,16 +383,35 @@ def test_sessions_that_died_together_cost_one_retry(
     assert [] == clock.waits
 
 
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [(401, "is in this workspace$"), (403, "CAN USE on SQL warehouse")],
+)
 def test_a_new_token_that_is_refused_too_is_a_set_up_mistake(
-    workspace: Workspace, warehouse: Warehouse
+    workspace: Workspace, warehouse: Warehouse, status: int, advice: str
 ) -> None:
     """
     A second refusal in a row is told.
     """
-    workspace.fail(Fault(on="statement", status=401, times=2))
+    workspace.fail(Fault(on="statement", status=status, times=2))
 
-    with pytest.raises(RefusedTokenError, match="is in this workspace"):
+    with pytest.raises(RefusedTokenError, match=advice):
         warehouse.run("SELECT 1 AS one")
+    assert 2 == len(asked(workspace, "/oidc/"))
+
+
+def test_a_privilege_that_is_named_costs_no_token(
+    workspace: Workspace, files: VolumeFiles
+) -> None:
+    """
+    Where 403 tells which privilege is missing it is not asked again.
+    """
+    workspace.revoke("WRITE VOLUME", "VOLUME", "main.mparticle.mparticle_staging")
+
+    with pytest.raises(SetupError, match="GRANT WRITE VOLUME"):
+        files.upload_bytes(b"a", "/Volumes/main/mparticle/mparticle_staging/a")
+    assert 1 == len(asked(workspace, "/oidc/"))
+    assert [403] == [status for _, status in asked(workspace, "fs/files")]
 
 
 def test_a_refused_token_at_the_door_is_a_set_up_mistake(
@@ -421,17 +441,22 @@ def test_a_sign_in_that_fails_while_a_statement_is_sent_keeps_its_sentence(
         warehouse.run("SELECT 2 AS two")
 
 
+@pytest.mark.parametrize("is_remembered", [True, False], ids=["status", "answer"])
 def test_a_session_that_the_platform_forgot_is_opened_again(
-    workspace: Workspace, warehouse: Warehouse, clock: FakeClock
+    workspace: Workspace, warehouse: Warehouse, clock: FakeClock, is_remembered: bool
 ) -> None:
     """
-    A dead session costs one retry.
+    A dead session costs one retry, whether it is told by a status or in an answer.
     """
     warehouse.run("SELECT 1 AS one")
     workspace.expire_sessions()
+    if not is_remembered:
+        workspace._services.operations._ended.clear()
 
     assert [(2,)] == warehouse.run("SELECT 2 AS two")
     assert [] == clock.waits
+    statuses = [status for _, status in asked(workspace, SQL)]
+    assert [200, 200, 400 if is_remembered else 200, 200, 200] == statuses
 
 
 def test_a_hung_statement_is_cancelled_at_its_deadline(

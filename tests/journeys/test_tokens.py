@@ -47,7 +47,7 @@ class Apart:
         """
         How many requests were refused for their token.
         """
-        return sum(each.status == 401 for each in self.walk.workspace.requests)
+        return sum(each.status in {401, 403} for each in self.walk.workspace.requests)
 
     def expire(self) -> None:
         """

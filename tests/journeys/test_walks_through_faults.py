@@ -80,15 +80,18 @@ HEALED: dict[str, list[Fault]] = {
     "upload: busy": busy("upload", skip=1),
     "upload: broken": [Fault(on="upload", status=500)],
     "upload: token refused": [Fault(on="upload", status=401)],
+    "upload: token refused by 403": [Fault(on="upload", status=403)],
     "upload: lost": [
         Fault(on="upload", skip=1, drop=True, when="after"),
         Fault(on="upload", drop=True),
     ],
     "upload: cut half way": [Fault(on="upload", skip=1, cut=True)],
     "list: busy": busy("list"),
+    "list: token refused": [Fault(on="list", status=401)],
     "list: lost": [Fault(on="list", drop=True, when="after")],
     "list of what is discarded: busy": busy("list", skip=1),
     "delete: busy": busy("delete"),
+    "delete: token refused": [Fault(on="delete", status=401)],
     "delete: lost": [
         Fault(on="delete", drop=True),
         Fault(on="delete", drop=True, when="after"),
@@ -96,6 +99,7 @@ HEALED: dict[str, list[Fault]] = {
     "session: busy": busy("open_session"),
     "session: broken": [Fault(on="open_session", status=500)],
     "session: token refused": [Fault(on="open_session", status=401)],
+    "session: token refused by 403": [Fault(on="open_session", status=403)],
     "session: lost": [
         Fault(on="open_session", drop=True),
         Fault(on="open_session", drop=True, when="after"),
@@ -103,9 +107,13 @@ HEALED: dict[str, list[Fault]] = {
     "volume: busy": busy("statement", VOLUME),
     "volume: lost": [lost(VOLUME, "before"), lost(VOLUME, "after")],
     "look: busy": busy("statement", LOOK),
+    "look: token refused": [Fault(on="statement", matching=LOOK, status=401)],
     "look: lost": [lost(LOOK, "before"), lost(LOOK, "after")],
     "create: busy, and done": busy("statement", CREATE)[:1],
     "create: busy": busy("statement", CREATE)[1:],
+    "create: token refused": [
+        Fault(on="statement", matching=CREATE, status=401, when="after")
+    ],
     "create: lost": [lost(CREATE, "before"), lost(CREATE, "after")],
     "copy: busy": busy("statement", COPY),
     "copy: broken": [
@@ -113,6 +121,9 @@ HEALED: dict[str, list[Fault]] = {
         Fault(on="statement", matching=COPY, status=500, when="after"),
     ],
     "copy: token refused": [Fault(on="statement", matching=COPY, status=401)],
+    "copy: token refused by 403, and done": [
+        Fault(on="statement", matching=COPY, status=403, when="after")
+    ],
     "copy: lost": [lost(COPY, "before"), lost(COPY, "after")],
     "copy: conflicts": [
         refused("DELTA_METADATA_CHANGED", "2D521"),
@@ -308,22 +319,36 @@ def test_the_platform_s_own_pause_is_kept(walk: Walk) -> None:
         assert THROUGH == walk.outcome(forwarder)
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_columns_are_added_once_though_the_reply_is_lost(
-    walk: Walk, when: Literal["before", "after"]
+ALTER = "ALTER TABLE"
+
+
+@pytest.mark.parametrize(
+    ("faults", "count"),
+    [
+        ([lost(ALTER, "before")], 2),
+        ([lost(ALTER, "after")], 1),
+        (busy("statement", ALTER)[:1], 2),
+        (busy("statement", ALTER)[1:], 3),
+        ([Fault(on="statement", matching=ALTER, status=401)], 2),
+        ([Fault(on="statement", matching=ALTER, status=401, when="after")], 2),
+    ],
+    ids=["lost", "lost, and done", "busy, and done", "busy", "401", "401, and done"],
+)
+def test_columns_are_added_once_whatever_becomes_of_the_reply(
+    walk: Walk, faults: list[Fault], count: int
 ) -> None:
     """
-    A lost ALTER TABLE is settled by looking again, within one flush.
+    An ALTER TABLE of unknown outcome is settled by looking again, within one flush.
     """
     walk.workspace.query(f"CREATE TABLE {walk.table} (_offset BIGINT)")
     for privilege in ("SELECT", "MODIFY"):
         walk.workspace.grant(privilege, "TABLE", walk.table)
-    walk.fail(lost("ALTER TABLE", when))
+    walk.fail(*faults)
     with walk.forwarder() as forwarder:
         forwarder.submit_many(PAYLOADS)
         forwarder.flush()
 
-        assert {"before": 2, "after": 1}[when] == walk.statements("ALTER TABLE")
+        assert count == walk.statements(ALTER)
         assert walk.all_struck
         assert THROUGH == walk.outcome(forwarder)
 
@@ -549,14 +574,21 @@ def test_a_table_that_was_dropped_is_made_again(walk: Walk) -> None:
         assert [] == walk.staged()
 
 
-def test_a_slow_statement_is_waited_for(walk: Walk) -> None:
+@pytest.mark.parametrize(
+    "interruption",
+    [
+        Fault(on="poll", drop=True),
+        Fault(on="poll", status=503),
+        Fault(on="poll", status=401),
+        Fault(on="poll", status=403),
+    ],
+    ids=["drop", "503", "401", "403"],
+)
+def test_a_slow_statement_is_waited_for(walk: Walk, interruption: Fault) -> None:
     """
     What takes long, and whose waiting is interrupted, is not done twice.
     """
-    walk.fail(
-        Fault(on="statement", matching=COPY, seconds=1.1),
-        Fault(on="poll", drop=True),
-    )
+    walk.fail(Fault(on="statement", matching=COPY, seconds=1.1), interruption)
     with walk.forwarder() as forwarder:
         forwarder.submit_many(PAYLOADS)
         forwarder.flush()

@@ -254,6 +254,7 @@ PRIVILEGES = [
     Privilege(
         "WRITE VOLUME", "VOLUME", f"{SCHEMA}.mparticle_staging", is_checked_late=False
     ),
+    Privilege("SELECT", "TABLE", f"{SCHEMA}.event_navigation_buy"),
     Privilege("MODIFY", "TABLE", f"{SCHEMA}.event_navigation_buy"),
 ]
 
@@ -334,7 +335,8 @@ def test_a_warehouse_that_may_not_be_used_is_told_and_granted(
     with walk.forwarder() as forwarder:
         forwarder.submit_many(PAYLOADS)
         if is_late:
-            walk.fail(Fault(on="statement", matching="COPY INTO", status=403))
+            # Once more with a new token.
+            walk.fail(Fault(on="statement", matching="COPY INTO", status=403, times=2))
             refused(forwarder, "^COPY INTO .* failed: PERMISSION_DENIED")
             walk.workspace.expire_sessions()
         walk.workspace.revoke("CAN USE", "WAREHOUSE", warehouse_id)

@@ -190,7 +190,9 @@ def test_foreign_token_is_refused(stranger: Client, token: str) -> None:
     """
     What the workspace did not sign is no token.
     """
-    assert (401, "Invalid token.") == said(stranger, f"Bearer {token}".strip() + " ")
+    assert (403, "Invalid access token.") == said(
+        stranger, f"Bearer {token}".strip() + " "
+    )
 
 
 def test_forged_token_is_refused(stranger: Client) -> None:
@@ -200,7 +202,7 @@ def test_forged_token_is_refused(stranger: Client) -> None:
     head, claims, signature = stranger.token().json()["access_token"].split(".")
     forged = base64.urlsafe_b64encode(b'{"sub": "admin"}').decode().rstrip("=")
 
-    assert (401, "Invalid token.") == said(
+    assert (403, "Invalid access token.") == said(
         stranger, f"Bearer {head}.{forged}.{signature}"
     )
     assert claims != forged
@@ -215,7 +217,7 @@ def test_token_of_another_workspace_is_refused(stranger: Client) -> None:
         with client.session:
             token = client.token().json()["access_token"]
 
-    assert (401, "Invalid token.") == said(stranger, f"Bearer {token}")
+    assert (403, "Invalid access token.") == said(stranger, f"Bearer {token}")
 
 
 def test_expired_token_is_refused(
@@ -256,7 +258,7 @@ def test_revoked_token_is_refused_and_a_new_one_taken(client: Client) -> None:
     revoked = client.directory("GET")
     again = client.sign_in().directory("GET")
 
-    assert (401, "Token has been revoked.") == (
+    assert (403, "Invalid access token.") == (
         revoked.status_code,
         revoked.json()["message"],
     )

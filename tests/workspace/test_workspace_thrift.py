@@ -390,7 +390,7 @@ class TestWarehouse:
 
     def test_revoked_token(self, workspace: Workspace) -> None:
         """
-        A token that dies in a session ends it with 401.
+        A token that is revoked in a session ends it with 403.
         """
         with cursor_of(workspace) as cursor:
             cursor.execute("SELECT 1")
@@ -398,7 +398,7 @@ class TestWarehouse:
             with pytest.raises(exc.RequestError) as caught:
                 cursor.execute("SELECT 1")
 
-        assert 401 == caught.value.context["http-code"]
+        assert 403 == caught.value.context["http-code"]
 
     def test_expired_token(self, clock: FakeClock) -> None:
         """

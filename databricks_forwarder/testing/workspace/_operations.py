@@ -66,6 +66,7 @@ class Operations:
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._sessions: dict[uuid.UUID, OpenedSession] = {}
+        self._ended: set[uuid.UUID] = set()
         self._operations: dict[uuid.UUID, Operation] = {}
         self._pool = ThreadPoolExecutor(breadth, thread_name_prefix="warehouse")
 
@@ -114,12 +115,20 @@ class Operations:
             )
         return found
 
+    def has_ended(self, id_: uuid.UUID) -> bool:
+        """
+        Whether there was a session of this id.
+        """
+        with self._lock:
+            return id_ in self._ended
+
     def close_session(self, session: OpenedSession) -> None:
         """
         End a session and all that runs in it; twice is once.
         """
         with self._lock:
-            self._sessions.pop(session.id, None)
+            if self._sessions.pop(session.id, None):
+                self._ended.add(session.id)
         for id_ in list(session.operations):
             self._forget(id_)
 

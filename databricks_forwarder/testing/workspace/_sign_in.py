@@ -114,7 +114,11 @@ class SignIn:
         Who sends this header.
 
         Raises:
-            RefusedError: Nobody, with status 401.
+            RefusedError: Nobody: with status 401 if no token was sent, or one
+                that has ended, and with 403 if it is none, or none any more.
+
+        Which of the two it is, is not documented: both are seen, so whoever
+        takes one of them alone for a matter of tokens fails here.
         """
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer":
@@ -125,7 +129,7 @@ class SignIn:
         with self._lock:
             revoked = claims["jti"] not in self._good
         if revoked:
-            raise _unauthenticated("Token has been revoked.")
+            raise _invalid()
         if claims["exp"] <= self._clock.now().timestamp():
             raise _unauthenticated("Token is expired.")
         return str(claims["sub"])
@@ -133,7 +137,7 @@ class SignIn:
     def _claims(self, token: str) -> dict[str, Any]:
         signed, _, signature = token.rpartition(".")
         if not hmac.compare_digest(signature.encode(), self._signature(signed)):
-            raise _unauthenticated("Invalid token.")
+            raise _invalid()
         claims: dict[str, Any] = json.loads(_decoded(signed.partition(".")[2]))
         return claims
 
@@ -224,6 +228,10 @@ def _wrong(error: str, description: str) -> Response:
 
 def _unauthenticated(message: str) -> RefusedError:
     return RefusedError("UNAUTHENTICATED", message, status=401)
+
+
+def _invalid() -> RefusedError:
+    return RefusedError("403", "Invalid access token.", status=403)
 
 
 def _encoded(value: object) -> str:

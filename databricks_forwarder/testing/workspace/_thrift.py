@@ -109,6 +109,9 @@ class ThriftService:
         try:
             return getattr(call, CALLS[name])(arguments.req)
         except RefusedError as error:
+            if error.error_class == "BAD_REQUEST":
+                # No answer to the call: it is told in headers.
+                raise
             kind = getattr(ttypes, f"T{name}Resp")
             return kind(status=refused(error))
 

@@ -202,6 +202,13 @@ class Call:
 
     def _session(self, req: Any) -> OpenedSession:
         id_ = _id(req.sessionHandle and req.sessionHandle.sessionId)
+        if self._operations.has_ended(id_):
+            # So it is told of one that was there, otherwise of one that was not:
+            # eakmanrq/sqlframe, issue 429, and databricks/databricks-sql-python,
+            # issue 400, both read 2026-11-25.
+            raise RefusedError(
+                "BAD_REQUEST", f"Invalid SessionHandle: Session [{id_}] is closed."
+            )
         return self._operations.session(id_, self._principal)
 
     def _operation(self, req: Any) -> Operation:
