@@ -1,15 +1,42 @@
 """
-What a reply that refuses says.
+What a reply says.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from databricks_forwarder.errors import TransientError
 
 if TYPE_CHECKING:
     from requests import Response
 
-__all__ = ["reason", "seconds_asked_for"]
+__all__ = ["reason", "seconds_asked_for", "told"]
+
+
+def told(response: Response, doing: str) -> dict[str, Any]:
+    """
+    The members of the JSON object in a reply that is good.
+
+    Args:
+        response: The reply.
+        doing: What was being done and to what, to start a sentence with.
+
+    Raises:
+        TransientError: It has none: something on the way answers instead, such
+            as a proxy that wants somebody to sign in.
+    """
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        msg = (
+            f"{doing} failed: the answer (HTTP {response.status_code}) is not the "
+            "workspace's; see what stands in between; it will be tried again"
+        )
+        raise TransientError(msg)
+    return body
 
 
 def reason(response: Response, *keys: str) -> str:

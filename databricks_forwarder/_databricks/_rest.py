@@ -4,6 +4,7 @@ Requests to the workspace's REST services: signed in, retried, with a fate.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import IO, TYPE_CHECKING
 
@@ -56,14 +57,10 @@ class Rest:
         self._url = endpoint.url
         self._tokens = tokens
         self._clock = clock
-        self._session = requests.Session()
-        # Neither proxies, nor authorities, nor passwords of the environment.
-        self._session.trust_env = False
-        self._session.verify = (
-            True if endpoint.ca_file is None else str(endpoint.ca_file)
-        )
-        self._session.proxies = proxies_of(endpoint)
-        self._session.mount("https://", HTTPAdapter(pool_maxsize=breadth))
+        self._endpoint = endpoint
+        self._breadth = breadth
+        self._session = _pooled(endpoint, breadth)
+        self._process_id = os.getpid()
 
     def __repr__(self) -> str:
         return f"Rest({self._url!r})"
@@ -112,6 +109,15 @@ class Rest:
         """
         self._session.close()
 
+    def _own_session(self) -> requests.Session:
+        """
+        The pool of this process: a forked child leaves its parent's alone.
+        """
+        if self._process_id != os.getpid():
+            self._session = _pooled(self._endpoint, self._breadth)
+            self._process_id = os.getpid()
+        return self._session
+
     def _attempt(  # noqa: PLR0913, PLR0917  # as `request`
         self,
         method: str,
@@ -127,7 +133,7 @@ class Rest:
         cause: Exception | None = None
         handled = sys.exc_info()[1]
         try:
-            response = self._session.request(
+            response = self._own_session().request(
                 method,
                 f"{self._url}{path}",
                 params=query,
@@ -161,6 +167,16 @@ class Rest:
             retry_after_seconds=seconds_asked_for(response),
         )
         return _repeatable(fate, doing)
+
+
+def _pooled(endpoint: Endpoint, breadth: int) -> requests.Session:
+    session = requests.Session()
+    # Neither proxies, nor authorities, nor passwords of the environment.
+    session.trust_env = False
+    session.verify = True if endpoint.ca_file is None else str(endpoint.ca_file)
+    session.proxies = proxies_of(endpoint)
+    session.mount("https://", HTTPAdapter(pool_maxsize=breadth))
+    return session
 
 
 class _Bearer(AuthBase):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 from contextlib import suppress
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -96,6 +97,9 @@ class Session:
     """
     One connection with its one cursor; used by one thread at a time.
 
+    A forked child inherits it, and must send nothing over it: what is sent is
+    encrypted in the order in which its parent goes on.
+
     Attributes:
         signature: What its requests are signed with.
     """
@@ -105,6 +109,14 @@ class Session:
         self._connection = connection
         # One for all statements: a connection keeps every cursor it made.
         self._cursor = connection.cursor()
+        self._process_id = os.getpid()
+
+    @property
+    def is_inherited(self) -> bool:
+        """
+        Whether it is that of the process that this one was forked from.
+        """
+        return self._process_id != os.getpid()
 
     def execute(self, sql: str) -> list[tuple[Any, ...]]:
         """
@@ -132,6 +144,9 @@ class Session:
         """
         Close the session there, and the connection.
         """
+        if self.is_inherited:
+            # Then nothing is sent, and this process's end is closed.
+            self._connection.session.is_open = False
         self._connection.close()
         self._connection.let_go()
 

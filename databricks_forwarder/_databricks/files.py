@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING
 from urllib.parse import quote
 
 from databricks_forwarder._breadth import side_by_side
+from databricks_forwarder._databricks._replies import told
 from databricks_forwarder._databricks.fates import MissingPathError, MissingVolumeError
 from databricks_forwarder.errors import PermanentError
 
@@ -118,12 +119,13 @@ class VolumeFiles:
         """
         What is in a folder: names, and whether each is a folder.
         """
+        doing = f"listing {path}"
         query: dict[str, str | int] = {"page_size": _PAGE_SIZE}
         while True:
             try:
-                page = self._rest.request(
-                    "GET", _folder(path), f"listing {path}", query=query
-                ).json()
+                page = told(
+                    self._rest.request("GET", _folder(path), doing, query=query), doing
+                )
             except MissingPathError:
                 return
             for entry in page.get("contents", ()):

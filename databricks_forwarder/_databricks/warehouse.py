@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from databricks_forwarder._databricks._proxies import require_same_proxy
+from databricks_forwarder._databricks._replies import told
 from databricks_forwarder._databricks._retries import retried
 from databricks_forwarder._databricks._session import (
     Session,
@@ -143,9 +144,9 @@ class Warehouse:
         doing = f"looking at SQL warehouse {self._id}"
         path = f"/api/2.0/sql/warehouses/{self._id}"
         with suppress(MissingPathError):
-            told = self._rest.request("GET", path, doing).json()
+            it = told(self._rest.request("GET", path, doing), doing)
             return WarehouseState(
-                self._id, str(told.get("name", "")), str(told.get("state", ""))
+                self._id, str(it.get("name", "")), str(it.get("state", ""))
             )
         raise SetupError(_no_such(self._id, doing))
 
@@ -197,7 +198,8 @@ class Warehouse:
         with suppress(IndexError):
             while True:
                 session, idle_from = self._idle.pop()
-                if self._clock.monotonic() - idle_from < _IDLE_SECONDS:
+                idle_seconds = self._clock.monotonic() - idle_from
+                if idle_seconds < _IDLE_SECONDS and not session.is_inherited:
                     return session
                 session.drop()
         return self._opened(_OPEN_SECONDS, self._statement_seconds)

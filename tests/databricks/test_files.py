@@ -22,6 +22,7 @@ from databricks_forwarder._databricks.fates import (
 )
 from databricks_forwarder._databricks.files import VolumeFiles
 from databricks_forwarder.errors import PermanentError, SetupError, TransientError
+from databricks_forwarder.settings import Secret
 from databricks_forwarder.testing.clock import FakeClock
 from databricks_forwarder.testing.workspace._faults import Fault
 from databricks_forwarder.testing.workspace._workspace import Workspace
@@ -395,3 +396,25 @@ def test_nothing_shows_a_secret(rest: Rest) -> None:
     The repr of the REST services is their address.
     """
     assert repr(rest).startswith("Rest('https://127.0.0.1:")
+
+
+@pytest.mark.parametrize("body", [b"<html>Sign in</html>", b"", b"[]", b"\xff"])
+def test_an_answer_that_is_not_the_workspace_s_is_transient(
+    files: VolumeFiles, monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    """
+    Where something else answers a list with 200, that is told, and tried again.
+    """
+
+    def answered(*_: object, **__: object) -> requests.Response:
+        response = requests.Response()
+        response.status_code = 200
+        response._content = body
+        return response
+
+    monkeypatch.setattr(requests.Session, "request", answered)
+    token = Secret("token")
+    monkeypatch.setattr(TokenSource, "token", lambda _: token)
+
+    with pytest.raises(TransientError, match=r"^listing \S+ failed: .* is not the w"):
+        files.folders(FOLDER)
