@@ -1,27 +1,26 @@
 """
 A host program that is killed: it submits numbered events, carries them, and dies.
 
-It runs in a process of its own. What it was told it writes into two files: each
-thing that it is about to hand in (``tried``), and each receipt (``got``), with
-one write call each, so that a SIGKILL leaves whole lines.
+It runs in a process of its own. What it is about to hand in and what it was told
+it writes into its ledger.
 """
 
 from __future__ import annotations
 
 import faulthandler
-import json
 import os
 import random
 import signal
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import attrs
-from killed_mutants import MUTANTS, Mutant
+from killed_ledger import DEAD_MESSAGES, Ledger, kinds_of, make_batch, make_dead
+from killed_mutants import MUTANTS
 
 from databricks_forwarder import DatabricksSettings, Endpoint, Forwarder
 from databricks_forwarder._clock import SystemClock
@@ -34,6 +33,7 @@ from databricks_forwarder.mparticle.names import common_name
 from databricks_forwarder.routers.default import default_router
 from databricks_forwarder.settings import UploadPolicy
 from databricks_forwarder.testing._wrapping import wrapped
+from databricks_forwarder.testing.faults import Fail, faulty
 
 SPOOL = "spool.db"
 LAKE = "lake"
@@ -62,8 +62,15 @@ class Kill:
     nth: int
     when: Literal["before", "after"]
 
+    @property
+    def point(self) -> str:
+        """
+        Where it is, whichever call it is.
+        """
+        return f"{self.when} {self.part}.{self.method}"
+
     def __str__(self) -> str:
-        return f"{self.when} {self.part}.{self.method} {self.nth}"
+        return f"{self.point} {self.nth}"
 
 
 @attrs.frozen(kw_only=True)
@@ -77,6 +84,8 @@ class Life:
         seed: What it does is a function of this and of the number.
         workspace: How to reach the workspace; None for a lake.
         kill: Where it ends by its own hand; None: nowhere.
+        troubles: What fails in its parts.
+        carries_on: Whether it begins with what is parked.
         submits: How often it hands in before it flushes.
         is_last: Whether it goes on until nothing is pending.
         mutant: Name of what is broken in it; see `killed_mutants`.
@@ -87,6 +96,8 @@ class Life:
     seed: int
     workspace: Mapping[str, str] | None = None
     kill: Kill | None = None
+    troubles: Sequence[Fail] = ()
+    carries_on: bool = False
     submits: int = 4
     is_last: bool = False
     mutant: str | None = None
@@ -174,44 +185,6 @@ def open_forwarder(
     )
 
 
-def make_batch(number: int, chance: random.Random) -> bytes:
-    """
-    Make a batch whose rows can be told: by its own number, and the events'.
-    """
-    source = {}
-    if chance.random() < 0.15:
-        source = {"source_info": {"channel": "partner", "partner": "Parcelpost"}}
-    events = [_event(place, chance) for place in range(chance.choice((0, 1, 1, 2, 5)))]
-    return json.dumps({"batch_id": number, "events": events, **source}).encode()
-
-
-def _event(place: int, chance: random.Random) -> dict[str, Any]:
-    kind = chance.choice(("custom_event", "custom_event", "screen_view", "first_run"))
-    data: dict[str, Any] = {"custom_attributes": {"place": str(place)}}
-    if kind == "custom_event":
-        data["custom_event_type"] = "other"
-        data["event_name"] = chance.choice(("Open", "Open", "Open", "Close", "Rare"))
-    return {"event_type": kind, "data": data}
-
-
-class Ledger:
-    """
-    What the host tried and what it was told, whole lines whatever happens.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-        self._files = {
-            name: os.open(folder / name, flags, 0o600) for name in ("tried", "got")
-        }
-
-    def write(self, name: str, entry: Any) -> None:
-        """
-        Add a line to one of the files.
-        """
-        os.write(self._files[name], json.dumps(entry).encode() + b"\n")
-
-
 @attrs.define
 class Host:
     """
@@ -231,6 +204,8 @@ class Host:
         """
         Hand in, tick now and then, flush in the end.
         """
+        if self.life.carries_on:
+            self.carry_on()
         for _ in range(self.life.submits):
             self.hand_in(self.chance.choice((1, 1, 1, 4, 9)))
             if self.chance.random() < 0.1:
@@ -244,39 +219,49 @@ class Host:
         Go on until nothing is pending; at most so often.
         """
         for _ in range(12):
-            for load_id in self.forwarder.status().parked_load_ids:
-                self.forwarder.carry_on(load_id)
+            self.carry_on()
             self._carry(self.forwarder.flush)
             if not self.forwarder.status().account.pending:
                 return
+
+    def carry_on(self) -> None:
+        """
+        Take up what is parked.
+        """
+        for load_id in self.forwarder.status().parked_load_ids:
+            self.forwarder.carry_on(load_id)
 
     def hand_in(self, count: int) -> None:
         """
         Hand in so many batches at once, and write down what is told.
         """
-        numbers = list(range(self._next, self._next + count))
-        self._next += count
-        payloads = [make_batch(number, self.chance) for number in numbers]
-        sizes = [len(json.loads(payload)["events"]) for payload in payloads]
-        entry = list(zip(numbers, sizes, strict=True))
+        batches = [
+            (number, make_batch(number, self.chance)) for number in self._numbers(count)
+        ]
+        entry = [(number, kinds_of(batch)) for number, batch in batches]
         self.ledger.write("tried", {"batches": entry})
         if count == 1:
-            self.forwarder.submit(payloads[0])
+            self.forwarder.submit(batches[0][1])
         else:
-            self.forwarder.submit_many(payloads)
+            self.forwarder.submit_many(batch for _, batch in batches)
         self.ledger.write("got", {"batches": entry})
 
     def hand_in_what_dies(self) -> None:
         """
         Hand in what can't be read once it is stored.
         """
+        (number,) = self._numbers(1)
+        self.ledger.write("tried", {"dead": number})
         # The door lets nothing in that dies for certain: past it, then.
-        self.ledger.write("tried", {"dead": 2})
-        stored = self.forwarder._batcher.append(
-            [Payload(b"{", 2)], at=HastyClock().now()
+        self.forwarder._batcher.append(
+            [Payload(make_dead(number), DEAD_MESSAGES)], at=HastyClock().now()
         )
-        assert stored is not None
-        self.ledger.write("got", {"dead": 2, "offset": stored.first})
+        self.ledger.write("got", {"dead": number})
+
+    def _numbers(self, count: int) -> range:
+        first = self._next
+        self._next += count
+        return range(first, self._next)
 
     def _carry(self, carry: Callable[[], Any]) -> None:
         try:
@@ -292,11 +277,14 @@ def live(life: Life) -> None:
     """
     # Who waits for it gives up a little later.
     faulthandler.dump_traceback_later(LONGEST_LIFE_SECONDS - 10)
-    mutant = MUTANTS[life.mutant] if life.mutant else Mutant()
+    kill = killing(life.kill)
     with ExitStack() as opened:
-        parts = mutant.parts(open_parts(life, opened))
-        forwarder = open_forwarder(parts, killing(life.kill))
-        forwarder._pipeline = mutant.pipeline(forwarder._pipeline)
+        parts = open_parts(life, opened)
+        if life.mutant:
+            parts = MUTANTS[life.mutant](parts)
+        forwarder = open_forwarder(
+            parts, lambda name, part: kill(name, faulty(part, *life.troubles))
+        )
         with closing(forwarder):
             chance = random.Random(f"{life.seed}/{life.number}")
             host = Host(life, forwarder, Ledger(life.folder), chance)

@@ -1,73 +1,90 @@
 """
 Hosts with one guarantee taken away each: what the kill test must see.
+
+Each is made by wrapping parts, so that the walk stays as it is.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import attrs
 
 from databricks_forwarder._parts import Parts
-from databricks_forwarder._pipeline import Pipeline
+from databricks_forwarder._progress import Progress, Staging
 from databricks_forwarder._reports import carried_report
-from databricks_forwarder.model import Offset, OffsetRange
-from databricks_forwarder.protocols import LearningRouter
+from databricks_forwarder.model import Lease, LoadId, Offset, OffsetRange
+from databricks_forwarder.routers.threshold import ThresholdRouter
 from databricks_forwarder.testing._wrapping import wrapped
 
+Mutant = Callable[[Parts], Parts]
+"""Parts → what takes their places."""
 
-def _same(part: Any) -> Any:
-    return part
 
-
-@attrs.frozen
-class Mutant:
+def _once_staged(
+    parts: Parts, act: Callable[[Lease, Staging, datetime], None]
+) -> Parts:
     """
-    What is put in the place of the parts and of the walk.
+    Have something done each time before the tables of a load are loaded.
     """
+    leases: dict[LoadId, Lease] = {}
 
-    parts: Callable[[Parts], Parts] = _same
-    pipeline: Callable[[Pipeline], Pipeline] = _same
+    def around(name: str, method: Any, args: Sequence[Any], kwargs: Any) -> Any:
+        answer = method(*args, **kwargs)
+        notes: dict[str, str] = {}
+        if name == "lease" and answer is not None:
+            leases[answer.load_id] = answer
+            load_id, notes = answer.load_id, dict(answer.notes)
+        elif name == "note":
+            load_id, key, noted = args
+            notes = {key: noted}
+        staging = Progress(notes).staging
+        if staging is not None:
+            act(leases[load_id], staging, kwargs["at"])
+        return answer
+
+    return attrs.evolve(parts, batcher=wrapped(parts.batcher, around))
 
 
-class _CommitsFirst(Pipeline):
+def _commits_first(parts: Parts) -> Parts:
     """
-    A walk that lets go of the records before their rows are loaded.
+    Have the batcher let go of the records before their rows are loaded.
     """
+    gone: set[LoadId] = set()
 
-    def _carry(self, load: Any) -> Any:
-        staging = load.progress.staging or self._stage(load)
-        at = self.clock.now()
-        report = carried_report(load.lease, staging, {}, at=at)
-        self.batcher.commit(load.id, report, at=at)
-        for table in staging.tables:
-            self._load_table(load.id, table)
-        if isinstance(self.router, LearningRouter):
-            self.router.loaded(load.id, staging.counts, at=at)
-        self._discard(load.id)
-        return report
+    def act(lease: Lease, staging: Staging, at: datetime) -> None:
+        report = carried_report(lease, staging, {}, at=at)
+        parts.batcher.commit(lease.load_id, report, at=at)
+        gone.add(lease.load_id)
+
+    def around(name: str, method: Any, args: Sequence[Any], kwargs: Any) -> Any:
+        # Of a load that is committed it takes no notes.
+        if name == "note" and args[0] in gone:
+            return None
+        return method(*args, **kwargs)
+
+    first = _once_staged(parts, act)
+    return attrs.evolve(first, batcher=wrapped(first.batcher, around))
 
 
-class _CountsFirst(Pipeline):
+def _counts_first(parts: Parts) -> Parts:
     """
-    A walk that counts before it loads, each time it comes by.
+    Count before the tables are loaded, each time that a load comes by.
     """
+    learner = ThresholdRouter(parts.counts, schema_name="any")
 
-    def _load(self, load: Any, staging: Any) -> Any:
-        counted = f"{load.id}-{secrets.token_hex(4)}"
-        if isinstance(self.router, LearningRouter):
-            self.router.loaded(counted, staging.counts, at=self.clock.now())
-        return super()._load(load, staging)
+    def act(lease: Lease, staging: Staging, at: datetime) -> None:
+        counted = LoadId(f"{lease.load_id}-{secrets.token_hex(4)}")
+        learner.loaded(counted, staging.counts, at=at)
 
+    def around(name: str, method: Any, args: Sequence[Any], kwargs: Any) -> Any:
+        return None if name == "add" else method(*args, **kwargs)
 
-def _walking(walk: type[Pipeline]) -> Callable[[Pipeline], Pipeline]:
-    def instead(pipeline: Pipeline) -> Pipeline:
-        names = (each.name for each in attrs.fields(Pipeline))
-        return walk(**{name: getattr(pipeline, name) for name in names})
-
-    return instead
+    counts = wrapped(parts.counts, around)
+    return attrs.evolve(_once_staged(parts, act), counts=counts)
 
 
 def _forgetful(parts: Parts) -> Parts:
@@ -116,9 +133,9 @@ def _wayward(parts: Parts) -> Parts:
 
 
 MUTANTS: Mapping[str, Mutant] = {
-    "commits before it loads": Mutant(pipeline=_walking(_CommitsFirst)),
-    "counts before it loads": Mutant(pipeline=_walking(_CountsFirst)),
-    "forgets what is loaded": Mutant(parts=_forgetful),
-    "gives receipts too soon": Mutant(parts=_hasty),
-    "does not note routes": Mutant(parts=_wayward),
+    "commits before it loads": _commits_first,
+    "counts before it loads": _counts_first,
+    "forgets what is loaded": _forgetful,
+    "gives receipts too soon": _hasty,
+    "does not note routes": _wayward,
 }
