@@ -20,6 +20,9 @@ from databricks_forwarder.testing.journal import Journal, journaled
 KILLS = 30
 SEEDS = {"lake": 7, "workspace": 8}
 
+# On a machine that has much else to do many lives take their time.
+pytestmark = pytest.mark.timeout(600)
+
 # They change nothing that outlives the process.
 HARMLESS = {("batcher", "close"), ("loader", "state")}
 
