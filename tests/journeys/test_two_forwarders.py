@@ -23,7 +23,7 @@ from databricks_forwarder import DatabricksSettings, Forwarder
 from databricks_forwarder.model import Account
 from databricks_forwarder.testing.workspace import Fault
 
-LOADS = 10
+LOADS = 20
 NEW_KINDS = 5
 
 PROGRAM = """
