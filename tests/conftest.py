@@ -4,11 +4,25 @@ What all tests share.
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import version
 
 import pytest
 
 from databricks_forwarder.testing.clock import FakeClock
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """
+    Take two workers more than there are cores, for ``-n auto``.
+
+    For a third of their time tests wait: for the disk, for threads, for
+    processes of their own. What the environment says goes before.
+    """
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_report_header() -> str:
