@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import re
 from contextlib import suppress
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ from databricks_forwarder._databricks.fates import (
     BusyError,
     LostSessionError,
     UnknownOutcomeError,
+    UnreadyError,
     http_fate,
     network_fate,
 )
@@ -48,6 +50,15 @@ __all__ = [
 # Of each refused request the driver tells at level error, ours do in a
 # sentence: a host that set up no logging need not see both.
 logging.getLogger("databricks").addHandler(logging.NullHandler())
+
+
+# What a warehouse says before it has started, where it says neither 429 nor 503:
+# lightdash/lightdash, pull request 28654, and drt-hub/drt, pull request 1015, both
+# read 2026-11-25.
+_UNREADY = re.compile(
+    r"Session handle \S+ has not been initialized|create directory /local_disk0"
+    r"|Cannot create the resource, please try again later"
+)
 
 
 class _Connection(Connection):
@@ -222,6 +233,10 @@ def fate_of(
         # In an answer, or in the headers of a status 400: seen are both.
         return LostSessionError(
             f"{doing} failed: {first_line(error)}; it is opened again"
+        )
+    if _UNREADY.search(said):
+        return UnreadyError(
+            f"{doing} failed: {first_line(error)}; it will be tried again"
         )
     status = _http_status(error)
     if status >= 300:

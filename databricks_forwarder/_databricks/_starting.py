@@ -46,6 +46,8 @@ class Starting:
 
     Args:
         describe: Asks the workspace.
+        start: Has the warehouse start. Being asked for a session should be
+            enough, and is not always: see `_session`.
         clock: Waits, and tells how long it took.
         most_seconds: How long a start is waited for.
     """
@@ -53,11 +55,13 @@ class Starting:
     def __init__(
         self,
         describe: Callable[[], WarehouseState],
+        start: Callable[[], None],
         clock: Clock,
         *,
         most_seconds: float,
     ) -> None:
         self._describe = describe
+        self._start = start
         self._clock = clock
         self._most_seconds = most_seconds
         self._lock = threading.Lock()
@@ -109,6 +113,7 @@ class Starting:
 
     def _wait(self) -> bool:
         pause_seconds = 1.0
+        was_asked = False
         while True:
             told = self._describe()
             if told.state in _GONE:
@@ -120,6 +125,9 @@ class Starting:
             if told.state == "RUNNING":
                 return self._told is not None
             self._told = told
+            if told.state == "STOPPED" and not was_asked:
+                self._start()
+                was_asked = True
             waited = self._clock.monotonic() - self._since
             if waited + pause_seconds > self._most_seconds:
                 msg = (

@@ -40,6 +40,7 @@ __all__ = [
     "RefusedForNowError",
     "RefusedTokenError",
     "UnknownOutcomeError",
+    "UnreadyError",
     "http_fate",
     "network_fate",
 ]
@@ -103,6 +104,12 @@ class BusyError(TransientError):
 class RefusedForNowError(BusyError):
     """
     The platform itself says: not now. It may be starting.
+    """
+
+
+class UnreadyError(RefusedForNowError):
+    """
+    The session is none that anything can be done in: the warehouse starts.
     """
 
 

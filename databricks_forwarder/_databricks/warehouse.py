@@ -30,6 +30,7 @@ from databricks_forwarder._databricks.fates import (
     RefusedForNowError,
     RefusedTokenError,
     UnknownOutcomeError,
+    UnreadyError,
 )
 from databricks_forwarder._side_threads import are_over, begun
 from databricks_forwarder.errors import ForwarderError, SetupError, TransientError
@@ -99,7 +100,9 @@ class Warehouse:
         self._rest = rest
         self._clock = clock
         self._statement_seconds = statement_seconds
-        self._starting = Starting(self.describe, clock, most_seconds=starting_seconds)
+        self._starting = Starting(
+            self.describe, self._start, clock, most_seconds=starting_seconds
+        )
         self._counting = threading.Lock()
         self._room = threading.BoundedSemaphore(breadth)
         self._idle: deque[tuple[Session, float]] = deque()
@@ -149,6 +152,14 @@ class Warehouse:
                 self._id, str(it.get("name", "")), str(it.get("state", ""))
             )
         raise SetupError(_no_such(self._id, doing))
+
+    def _start(self) -> None:
+        """
+        Have the warehouse start, if it does not by itself; refused, it may yet.
+        """
+        path = f"/api/2.0/sql/warehouses/{self._id}/start"
+        with suppress(ForwarderError):
+            self._rest.request("POST", path, f"starting SQL warehouse {self._id}")
 
     def close(self) -> None:
         """
@@ -213,7 +224,10 @@ class Warehouse:
         """
         Keep a session whose statement was refused; close it when it is worse.
         """
-        if is_refusal(error) or isinstance(fate, RefusedForNowError):
+        is_unready = isinstance(fate, UnreadyError)
+        if is_refusal(error) or (
+            isinstance(fate, RefusedForNowError) and not is_unready
+        ):
             self._keep(session)
             return
         if isinstance(fate, RefusedTokenError):

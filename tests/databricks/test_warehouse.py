@@ -547,6 +547,65 @@ def test_a_start_of_four_minutes_is_waited_for(
     assert warehouse.state() is None
 
 
+def test_a_session_from_before_the_start_is_not_used(
+    workspace: Workspace, warehouse: Warehouse, clock: FakeClock
+) -> None:
+    """
+    A warehouse that opens sessions before it can do anything is waited for, too.
+    """
+    workspace.stop_warehouse(timedelta(minutes=4), lets_in=True)
+
+    assert [[(1,)]] * 4 == at_once(lambda: warehouse.run("SELECT 1 AS one"), threads=4)
+    assert sum(clock.waits) == pytest.approx(240, abs=30)
+    assert {200} == {status for _, status in asked(workspace, SQL)}
+
+
+def test_a_warehouse_that_does_not_start_by_itself_is_started(
+    workspace: Workspace, warehouse: Warehouse, clock: FakeClock
+) -> None:
+    """
+    Where asking for a session starts nothing, the start is asked for.
+    """
+    said = "BAD_REQUEST", "", "Cannot create the resource, please try again later"
+    use = workspace._services.warehouses.admits
+    workspace.stop_warehouse(timedelta(minutes=4))
+    workspace._services.warehouses.admits = lambda *_: True  # type: ignore[method-assign]
+    workspace.fail(Fault(on="open_session", error=said))
+    clock_began = clock.monotonic()
+
+    assert [(1,)] == warehouse.run("SELECT 1 AS one")
+    assert clock.monotonic() - clock_began == pytest.approx(240, abs=10)
+    (start,) = (each for each in workspace.requests if each.path.endswith("/start"))
+    assert ("POST", 200) == (start.method, start.status)
+    assert use(workspace.settings.warehouse_id, workspace.settings.client_id)
+
+
+def test_a_start_that_is_refused_is_waited_for(
+    workspace: Workspace, warehouse: Warehouse, clock: FakeClock
+) -> None:
+    """
+    Who may not start a warehouse waits until somebody else's start is done.
+    """
+    workspace.stop_warehouse(timedelta(minutes=4))
+    workspace.fail(Fault(on="warehouse", matching="/start", status=403, times=2))
+    workspace.fail(Fault(on="open_session", status=503))
+    workspace._services.warehouses.admits = lambda *_: True  # type: ignore[method-assign]
+    started = workspace._services.warehouses
+    waits: list[float] = []
+    wait = clock.wait
+
+    def waited(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            started._start()
+        wait(seconds)
+
+    clock.wait = waited  # type: ignore[method-assign]
+
+    assert [(1,)] == warehouse.run("SELECT 1 AS one")
+    assert sum(waits) == pytest.approx(243, abs=15)
+
+
 def test_a_start_that_is_waited_for_by_many_is_asked_after_by_one(
     workspace: Workspace, warehouse: Warehouse, clock: FakeClock
 ) -> None:
@@ -581,6 +640,13 @@ class Told:
         self.left = list(states)
         self.starting: Starting
         self.said: list[str | None] = []
+        self.starts = 0
+
+    def start(self) -> None:
+        """
+        Be asked to start.
+        """
+        self.starts += 1
 
     def __call__(self) -> WarehouseState:
         """
@@ -596,7 +662,7 @@ def test_a_start_is_told_in_words(clock: FakeClock) -> None:
     While it is waited for it shows, with the seconds so far; then no more.
     """
     told = Told("STOPPED", "STARTING", "STARTING", "RUNNING")
-    told.starting = Starting(told, clock, most_seconds=600.0)
+    told.starting = Starting(told, told.start, clock, most_seconds=600.0)
 
     assert told.starting.wait()
     assert [
@@ -606,6 +672,7 @@ def test_a_start_is_told_in_words(clock: FakeClock) -> None:
         "SQL warehouse 1f2e is starting, 7 s so far",
     ] == told.said
     assert told.starting.told() is None
+    assert 1 == told.starts, "it is asked to start once"
 
 
 def test_a_warehouse_that_runs_is_not_waited_for(clock: FakeClock) -> None:
@@ -613,10 +680,11 @@ def test_a_warehouse_that_runs_is_not_waited_for(clock: FakeClock) -> None:
     A refusal by a warehouse that runs is no start.
     """
     told = Told("RUNNING")
-    told.starting = Starting(told, clock, most_seconds=600.0)
+    told.starting = Starting(told, told.start, clock, most_seconds=600.0)
 
     assert not told.starting.wait()
     assert [] == clock.waits
+    assert 0 == told.starts
 
 
 def test_a_deleted_warehouse_is_a_set_up_mistake(clock: FakeClock) -> None:
@@ -624,7 +692,7 @@ def test_a_deleted_warehouse_is_a_set_up_mistake(clock: FakeClock) -> None:
     What will never start is not waited for.
     """
     told = Told("DELETING")
-    told.starting = Starting(told, clock, most_seconds=600.0)
+    told.starting = Starting(told, told.start, clock, most_seconds=600.0)
 
     with pytest.raises(SetupError, match="1f2e is deleted; name another"):
         told.starting.wait()
@@ -654,7 +722,7 @@ def test_threads_share_the_failure_of_a_start(
     Who waited while the wait failed does not wait for as long again.
     """
     told = Told("STARTING")
-    told.starting = Starting(told, clock, most_seconds=5.0)
+    told.starting = Starting(told, told.start, clock, most_seconds=5.0)
     lock = NoticedLock()
     monkeypatch.setattr(told.starting, "_lock", lock)
 

@@ -116,12 +116,15 @@ def test_a_statement_that_hangs_is_cancelled_at_its_deadline(
         assert [] == walk.staged()
 
 
-def test_a_start_of_four_minutes_is_waited_for_and_seen(walk: Walk) -> None:
+@pytest.mark.parametrize("lets_in", [False, True], ids=["refuses", "lets in"])
+def test_a_start_of_four_minutes_is_waited_for_and_seen(
+    walk: Walk, *, lets_in: bool
+) -> None:
     """
     While the warehouse starts the status says so, and after that no more.
     """
     seen: list[str | None] = []
-    walk.workspace.stop_warehouse(timedelta(minutes=4))
+    walk.workspace.stop_warehouse(timedelta(minutes=4), lets_in=lets_in)
     with walk.forwarder() as forwarder, ThreadPoolExecutor(1) as another:
         walk.clock.at_wait = lambda: seen.append(
             another.submit(forwarder.status).result(10).destination

@@ -388,6 +388,22 @@ class TestWarehouse:
         assert 503 == refused
         assert [(1,)] == rows
 
+    def test_let_in(self, clock: FakeClock) -> None:
+        """
+        A session that is opened while the warehouse starts never works.
+        """
+        never = "Session handle .* has not been initialized"
+        with Workspace(clock=clock) as workspace:
+            workspace.stop_warehouse(timedelta(minutes=4), lets_in=True)
+            with cursor_of(workspace) as cursor:
+                for minutes in (0, 4):
+                    clock.advance(minutes=minutes)
+                    with pytest.raises(exc.DatabaseError, match=never):
+                        cursor.execute("SELECT 1")
+            rows = rows_of(workspace, "SELECT 1")
+
+        assert [(1,)] == rows
+
     def test_revoked_token(self, workspace: Workspace) -> None:
         """
         A token that is revoked in a session ends it with 403.

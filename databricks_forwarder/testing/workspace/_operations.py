@@ -39,11 +39,16 @@ __all__ = ["OpenedSession", "Operations"]
 class OpenedSession:
     """
     A session that a client holds, with the statements it left open.
+
+    Attributes:
+        is_ready: Whether anything can be done in it: not so if it was opened
+            before the warehouse had started, and never will be.
     """
 
     id: uuid.UUID
     context: Session
     operations: set[uuid.UUID] = attrs.field(factory=set)
+    is_ready: bool = True
 
 
 class Operations:

@@ -13,7 +13,7 @@ class RefusedError(Exception):
 
     Args:
         error_class: Such as ``TABLE_OR_VIEW_NOT_FOUND``; on the REST side the
-            ``error_code``.
+            ``error_code``; ``""`` for what the platform gives none.
         message: The sentence after it.
         sqlstate: Five characters; ``""`` where there is none.
         status: HTTP status of the REST services; SQL over Thrift has 200.
@@ -42,4 +42,5 @@ class RefusedError(Exception):
         The one line that SQL clients show.
         """
         state = f" SQLSTATE: {self.sqlstate}" if self.sqlstate else ""
-        return f"[{self.error_class}] {self.message}{state}"
+        name = f"[{self.error_class}] " if self.error_class else ""
+        return f"{name}{self.message}{state}"

@@ -105,7 +105,9 @@ class ThriftService:
         )
         if name == "OpenSession":
             warehouse_id = request.path.rpartition("/")[2]
-            self._warehouses.use(warehouse_id, str(request.principal))
+            call.is_ready = self._warehouses.admits(
+                warehouse_id, str(request.principal)
+            )
         try:
             return getattr(call, CALLS[name])(arguments.req)
         except RefusedError as error:

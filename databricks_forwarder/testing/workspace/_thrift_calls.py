@@ -44,7 +44,12 @@ _SUFFICES = ttypes.TProtocolVersion.SPARK_CLI_SERVICE_PROTOCOL_V8
 class Call:
     """
     One call, with who makes it.
+
+    Attributes:
+        is_ready: Whether a session that it opens will ever work.
     """
+
+    is_ready = True
 
     def __init__(
         self,
@@ -75,6 +80,7 @@ class Call:
         )
         with self._operations.misfortune("open_session", self._request.path):
             opened = self._operations.open_session(context, named)
+        opened.is_ready = self.is_ready
         return ttypes.TOpenSessionResp(
             status=OK,
             serverProtocolVersion=min(req.client_protocol_i64 or _SUFFICES, _SUFFICES),
@@ -209,7 +215,15 @@ class Call:
             raise RefusedError(
                 "BAD_REQUEST", f"Invalid SessionHandle: Session [{id_}] is closed."
             )
-        return self._operations.session(id_, self._principal)
+        session = self._operations.session(id_, self._principal)
+        if not session.is_ready:
+            # Source: lightdash/lightdash, pull request 28654, read 2026-11-25.
+            raise RefusedError(
+                "",
+                f"requirement failed: Session handle [{id_}] has not been initialized "
+                "or had already closed",
+            )
+        return session
 
     def _operation(self, req: Any) -> Operation:
         id_ = _id(req.operationHandle and req.operationHandle.operationId)

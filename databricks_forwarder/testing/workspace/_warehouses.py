@@ -43,6 +43,7 @@ class Warehouses:
         self._lock = threading.Lock()
         self._starts_within: timedelta | None = None
         self._ready_at: float | None = None
+        self._lets_in = False
 
     @property
     def routes(self) -> list[Route]:
@@ -58,12 +59,27 @@ class Warehouses:
             )
         ]
 
-    def stop(self, starts_within: timedelta) -> None:
+    def stop(self, starts_within: timedelta, *, lets_in: bool) -> None:
         """
         Stop it; whoever wants to use it next makes it start.
         """
         with self._lock:
             self._starts_within, self._ready_at = starts_within, None
+            self._lets_in = lets_in
+
+    def admits(self, warehouse_id: str, principal: str) -> bool:
+        """
+        See that *principal* can open a session; as `use`.
+
+        Returns:
+            Whether anything can be done in it: not so if it was let in while
+            the warehouse is starting.
+        """
+        if not self._lets_in:
+            self.use(warehouse_id, principal)
+            return True
+        self._require(warehouse_id, principal)
+        return self._start() == "RUNNING"
 
     def use(self, warehouse_id: str, principal: str) -> None:
         """

@@ -331,7 +331,9 @@ class Workspace:
         """
         self._services.operations.expire_sessions()
 
-    def stop_warehouse(self, starts_within: timedelta) -> None:
+    def stop_warehouse(
+        self, starts_within: timedelta, *, lets_in: bool = False
+    ) -> None:
         """
         Stop the SQL warehouse; its sessions end.
 
@@ -340,8 +342,10 @@ class Workspace:
 
         Args:
             starts_within: How long starting takes.
+            lets_in: Whether SQL sessions are opened all the same, as the
+                platform may do; then nothing can be done in them, ever.
         """
-        self._services.warehouses.stop(starts_within)
+        self._services.warehouses.stop(starts_within, lets_in=lets_in)
         self._services.operations.expire_sessions()
 
     def _authorization(self) -> dict[str, str]:
