@@ -80,6 +80,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         "DELETE FROM t WHERE a = 1) OR (a = 2",
         "DESCRIBE t u",
         "USE a b",
+        "SELECT map('k', 'v', 'l')",
     ],
 )
 def test_what_is_no_sql_is_a_syntax_error(world: World, sql: str) -> None:

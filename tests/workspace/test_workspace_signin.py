@@ -127,11 +127,12 @@ def test_wrong_credentials_are_refused(
     assert (401, "invalid_client") == (reply.status_code, reply.json()["error"])
 
 
-def test_unreadable_credentials_are_refused(stranger: Client) -> None:
+@pytest.mark.parametrize("encoded", ["***", "YTpi\xf6"])
+def test_unreadable_credentials_are_refused(stranger: Client, encoded: str) -> None:
     """
     A header that is not base64 is a wrong secret.
     """
-    headers = {"Authorization": "Basic ***"}
+    headers = {"Authorization": f"Basic {encoded}".encode("latin-1")}
     reply = stranger.ask("POST", "/oidc/v1/token", headers=headers)
 
     assert (401, "invalid_client") == (reply.status_code, reply.json()["error"])

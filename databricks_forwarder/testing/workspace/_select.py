@@ -87,7 +87,8 @@ def _answered(tree: exp.Expr, session: Session, parts: Parts) -> pa.Table:
 def _parsed(text: str) -> exp.Expr:
     try:
         tree = sqlglot.parse_one(text, read="databricks")
-    except SqlglotError as error:
+    # The parser's own way to refuse a map of an odd number of arguments.
+    except (SqlglotError, IndexError) as error:
         places: list[dict[str, Any]] = getattr(error, "errors", [])
         near = "".join(str(each.get("highlight") or "") for each in places[:1])
         raise syntax_error(text, max(text.find(near), 0), near) from error

@@ -9,7 +9,6 @@ databricks-sdk 0.156.0 asks for them; read 2026-11-23.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import json
@@ -216,7 +215,7 @@ def _credentials(request: Request, form: dict[str, str]) -> tuple[str, Secret]:
         return form.get("client_id", ""), Secret(form.get("client_secret", ""))
     try:
         decoded = base64.b64decode(encoded, validate=True).decode("latin-1")
-    except binascii.Error:
+    except ValueError:  # also what base64 has no letter for
         return "", Secret("")
     client_id, _, client_secret = decoded.partition(":")
     return unquote_plus(client_id), Secret(unquote_plus(client_secret))
