@@ -456,7 +456,7 @@ def test_a_session_that_the_platform_forgot_is_opened_again(
     assert [(2,)] == warehouse.run("SELECT 2 AS two")
     assert [] == clock.waits
     statuses = [status for _, status in asked(workspace, SQL)]
-    assert [200, 200, 400 if is_remembered else 200, 200, 200] == statuses
+    assert is_remembered is (400 in statuses)
 
 
 def test_a_hung_statement_is_cancelled_at_its_deadline(
