@@ -8,6 +8,7 @@ import os
 import warnings
 from collections.abc import Callable
 
+import pytest
 from over_workspace import asked
 
 from databricks_forwarder._databricks.files import VolumeFiles
@@ -93,3 +94,25 @@ def test_a_forked_child_uploads_over_connections_of_its_own(
     assert [b"before", b"child", b"parent"] == [
         files.download(f"{FOLDER}/{name}") for name in "abc"
     ]
+
+
+def test_what_another_process_opened_is_left_alone(
+    workspace: Workspace,
+    warehouse: Warehouse,
+    files: VolumeFiles,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    Neither closing nor uploading touches connections of another process.
+    """
+    warehouse.run("SELECT 1 AS one")
+    files.upload_bytes(b"before", f"{FOLDER}/a")
+    pool = files._rest._session
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(os, "getpid", lambda: 0)
+        warehouse.close()
+        files.upload_bytes(b"child", f"{FOLDER}/b")
+
+    assert (1, 0) == sessions(workspace)
+    assert files._rest._session is not pool
+    pool.close()

@@ -132,8 +132,8 @@ class Operations:
         End a session and all that runs in it; twice is once.
         """
         with self._lock:
-            if self._sessions.pop(session.id, None):
-                self._ended.add(session.id)
+            self._sessions.pop(session.id, None)
+            self._ended.add(session.id)
         for id_ in list(session.operations):
             self._forget(id_)
 
