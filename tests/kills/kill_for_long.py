@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from killed_world import Figures
+    from killed_world import Destination, Figures
 
 _KILLS_IN_A_WORLD = 100
 
@@ -55,7 +55,7 @@ def main() -> int:
     return 1 if figures.violations or never else 0
 
 
-def _of_a_world(destination: str, seed: int) -> Figures:
+def _of_a_world(destination: Destination, seed: int) -> Figures:
     """
     Kill in one world; what is left of it is removed, if all was well.
     """

@@ -94,7 +94,7 @@ class Life:
     folder: Path
     number: int
     seed: int
-    workspace: Mapping[str, str] | None = None
+    workspace: Mapping[str, Any] | None = None
     kill: Kill | None = None
     troubles: Sequence[Fail] = ()
     carries_on: bool = False
@@ -130,15 +130,12 @@ def killing(kill: Kill | None) -> Wrap:
 
     def around(part: str, name: str, method: Any, args: Any, kwargs: Any) -> Any:
         calls[part, name] += 1
-        is_here = kill is not None and (part, name, calls[part, name]) == (
-            kill.part,
-            kill.method,
-            kill.nth,
-        )
-        if is_here and kill.when == "before":
+        if Kill(part, name, calls[part, name], "before") == kill:
             os.kill(os.getpid(), signal.SIGKILL)
+        # Beside others, calls of one method may end in another order.
+        ends = Kill(part, name, calls[part, name], "after") == kill
         answer = method(*args, **kwargs)
-        if is_here:
+        if ends:
             os.kill(os.getpid(), signal.SIGKILL)
         return answer
 

@@ -75,7 +75,8 @@ def _of_rows(rows: Counter[Row], tried: Told, got: Told) -> Iterator[Violation]:
         if count > 1:
             yield Violation("doubled", f"{row} is there {count} times")
     for number, kinds in tried.batches.items():
-        expected = {(number, place) for place in range(len(kinds))} or {(number, None)}
+        expected: set[Row] = {(number, place) for place in range(len(kinds))}
+        expected = expected or {(number, None)}
         missing = [row for row in expected if row not in rows]
         if missing and number in got.batches:
             yield Violation("lost", f"{missing} were acknowledged")

@@ -61,7 +61,8 @@ def test_a_whole_host_stands_the_same(kill: Kill, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mutant", "expected"), [(None, {"counts"}), ("does not note routes", {"lost"})]
+    ("mutant", "expected"),
+    [(None, {"counts"}), ("does not note routes", {"lost", "unsettled"})],
 )
 def test_routes_that_are_not_noted_are_missed(
     mutant: str | None, expected: set[str], tmp_path: Path

@@ -19,12 +19,12 @@ from killed_host import (
     SPOOL,
     HastyClock,
     Host,
-    Ledger,
     Life,
     killing,
     open_forwarder,
     open_parts,
 )
+from killed_ledger import Ledger
 
 from databricks_forwarder.settings import UploadPolicy
 

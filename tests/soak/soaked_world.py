@@ -11,7 +11,8 @@ from typing import Any
 
 import attrs
 from killed_host import Life
-from killed_world import SERVER, Violation, World
+from killed_truth import Violation
+from killed_world import SERVER, World
 from soaked_host import SAMPLES, Soak, soak
 
 _FAULT_SECONDS = 1.0
