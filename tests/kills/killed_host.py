@@ -130,12 +130,12 @@ def killing(kill: Kill | None) -> Wrap:
 
     def around(part: str, name: str, method: Any, args: Any, kwargs: Any) -> Any:
         calls[part, name] += 1
-        if Kill(part, name, calls[part, name], "before") == kill:
-            os.kill(os.getpid(), signal.SIGKILL)
         # Beside others, calls of one method may end in another order.
-        ends = Kill(part, name, calls[part, name], "after") == kill
+        nth = calls[part, name]
+        if Kill(part, name, nth, "before") == kill:
+            os.kill(os.getpid(), signal.SIGKILL)
         answer = method(*args, **kwargs)
-        if ends:
+        if Kill(part, name, nth, "after") == kill:
             os.kill(os.getpid(), signal.SIGKILL)
         return answer
 
