@@ -69,9 +69,7 @@ class Pages:
         log = read_log(path)
         self._size = page_size_of(path) if log is None else log.page_size
         self._logged = {} if log is None else _logged(log)
-        self._count = max(
-            self._file.seek(0, 2) // self._size, max(self._logged, default=0)
-        )
+        self._in_file = self._file.seek(0, 2) // self._size
         self._free = self._free_pages()
         self.broken_roots: set[str] = set()
 
@@ -93,9 +91,9 @@ class Pages:
         Give all rows and entries that are in use and can be read.
         """
         followed = self._followed()
-        numbers = range(1, self._count + 1)
         if self.broken_roots:
-            followed |= {number for number in numbers if number not in self._free}
+            # Nobody knows what else is in use: all that is not free may be.
+            followed |= {*range(1, self._in_file + 1), *self._logged} - self._free
         yield from self._read_all(followed)
 
     def row(self, page: int, key: int) -> tuple[Any, ...]:
@@ -111,11 +109,13 @@ class Pages:
     def _page(self, number: int) -> bytes:
         if number in self._logged:
             return self._logged[number]
-        self._file.seek((number - 1) * self._size)
-        content = self._file.read(self._size)
-        if number < 1 or len(content) < self._size:
+        if not self._has(number):
             raise BrokenError
-        return content
+        self._file.seek((number - 1) * self._size)
+        return self._file.read(self._size)
+
+    def _has(self, number: int) -> bool:
+        return number in self._logged or 0 < number <= self._in_file
 
     def _free_pages(self) -> set[int]:
         """
@@ -225,11 +225,8 @@ class Pages:
         pieces = [page[at : at + local]]
         missing = size - local
         next_page = _unpacked(page, at + local)
-        while missing > 0 and 0 < next_page <= self._count:
-            try:
-                content = self._page(next_page)
-            except BrokenError:
-                break
+        while missing > 0 and self._has(next_page):
+            content = self._page(next_page)
             pieces.append(content[4 : 4 + missing])
             missing -= usable - 4
             next_page = _unpacked(content, 0)

@@ -51,6 +51,20 @@ if TYPE_CHECKING:
 __all__ = ["RepairReport", "repair"]
 
 
+# Records that are in no load and don't wait, or say what can't be.
+_ASTRAY = """
+SELECT 1 FROM records INDEXED BY records_sizes, spool
+WHERE NOT (
+    (
+        offset BETWEEN next_waiting AND next_offset - 1
+        OR EXISTS (SELECT 1 FROM loads WHERE offset BETWEEN first AND last)
+    )
+    AND message_count BETWEEN 0 AND 1 << 53
+    AND abs(received_at) < 100000000000000000
+)
+"""
+
+
 @attrs.frozen(kw_only=True)
 class RepairReport:
     """
@@ -200,7 +214,8 @@ def _looked_at(database: sqlite3.Connection, path: Path) -> RepairReport | None:
     if database.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
         return None
     spool_id, _ = read_spool(database)
-    if not read_status(database).account.is_balanced:
+    is_balanced = read_status(database).account.is_balanced
+    if not is_balanced or database.execute(_ASTRAY).fetchone() is not None:
         return None
     read_checkpoint(database)
     for load in loads.kept_loads(database):

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import logging
 import random
-import shutil
 import sqlite3
 import struct
 from collections.abc import Callable
@@ -15,14 +14,23 @@ from pathlib import Path
 
 import attrs
 import pytest
+from damages import (
+    PAGE,
+    Made,
+    change,
+    flip,
+    judge,
+    lived_on,
+    made,
+    place_of,
+    refused_by,
+    root_of,
+)
 from spools import (
     NOON,
     Carried,
-    Told,
     asked,
     carried,
-    copied,
-    fill,
     leased,
     opened,
     payload,
@@ -32,43 +40,12 @@ from tries import SEED, tries
 
 from databricks_forwarder import Forwarder
 from databricks_forwarder.batchers.sqlite import (
-    RepairReport,
     SqliteBatcher,
     repair,
 )
-from databricks_forwarder.errors import BatcherError, ConfigurationError
+from databricks_forwarder.errors import BatcherError
 from databricks_forwarder.model import Account
 from databricks_forwarder.testing.payloads import make_event, make_payload
-
-PAGE = 4096
-
-
-@attrs.frozen
-class Made:
-    """
-    A spool with something of everything, to be copied and damaged.
-    """
-
-    path: Path
-    told: Told
-
-    def copy(self, folder: Path) -> Path:
-        """
-        Copy it into an empty folder.
-        """
-        shutil.rmtree(folder, ignore_errors=True)
-        return copied(self.path, folder)
-
-
-def made(folder: Path, *, is_logged: bool) -> Made:
-    """
-    Make a spool that is all in its log, or all in its file.
-    """
-    with opened(folder / "spool.db") as batcher:
-        told = fill(batcher, waiting=30)
-        if not is_logged:
-            asked(folder / "spool.db", "PRAGMA wal_checkpoint(TRUNCATE)")
-        return Made(copied(folder / "spool.db", folder / "copy"), told)
 
 
 @pytest.fixture(scope="module")
@@ -85,92 +62,6 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> Made:
     Make a spool that is still in its log.
     """
     return made(tmp_path_factory.mktemp("logged"), is_logged=True)
-
-
-def change(path: Path, at: int, content: bytes) -> None:
-    """
-    Overwrite bytes of a file.
-    """
-    with path.open("r+b") as file:
-        file.seek(at)
-        file.write(content)
-
-
-def flip(path: Path, at: int, mask: int = 4) -> None:
-    """
-    Change a bit of a file.
-    """
-    change(path, at, bytes([path.read_bytes()[at] ^ mask]))
-
-
-def place_of(path: Path, content: bytes) -> int:
-    """
-    Find where a file has *content*, for the last time.
-    """
-    place = path.read_bytes().rindex(content)
-    assert place > 0
-    return place
-
-
-def root_of(path: Path, name: str) -> int:
-    """
-    Find where the first page of a table or an index begins.
-    """
-    ((number,),) = asked(
-        path, f"SELECT rootpage FROM sqlite_master WHERE name = '{name}'"
-    )
-    return (int(str(number)) - 1) * PAGE
-
-
-def lived_on(path: Path) -> tuple[Carried, RepairReport | None]:
-    """
-    Carry all that is in a spool; mend it when it says that it must be.
-    """
-    mended = None
-    result = Carried()
-    for _ in range(4):
-        refused = refused_by(path, result)
-        if refused is None:
-            return result, mended
-        assert f"repair --spool {path}" in str(refused)
-        mended = repair(path)
-    raise AssertionError(mended)
-
-
-def refused_by(path: Path, result: Carried) -> Exception | None:
-    """
-    Carry all that is in a spool; give the error that stopped it.
-    """
-    try:
-        with opened(path) as batcher:
-            batcher.loads()
-            batcher.checkpoint()
-            batcher.status()
-            carried(batcher, result)
-    except (BatcherError, ConfigurationError) as error:
-        return error
-    return None
-
-
-def judge(told: Told, result: Carried, mended: RepairReport | None) -> None:
-    """
-    See that all is delivered as it was stored, or told of.
-    """
-    stored = set(told.records.values()) | set(told.dead.values())
-    delivered = list(result.payloads.values())
-    told_of = {*result.damaged, *result.dead}
-    missing = {
-        offset
-        for offset, document in told.records.items()
-        if document not in result.payloads.values()
-    }
-
-    assert set(delivered) <= stored
-    assert len(set(delivered)) == len(delivered)
-    assert missing <= told_of
-    assert result.account.is_balanced
-    if mended is not None and mended.is_whole:
-        assert told.records == result.payloads
 
 
 def damage(rng: random.Random, path: Path) -> None:
@@ -285,7 +176,7 @@ CHANGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "the header": (lambda path: change(path, 0, b"sqlite format 9"), "is no spool"),
     "the size of its pages": (
         lambda path: change(path, 16, (512).to_bytes(2, "big")),
-        "",
+        "spool",
     ),
     "the schema": (lambda path: change(path, 200, b"\xff" * 3000), "is damaged"),
     "the root of the records": (
@@ -325,11 +216,12 @@ def test_what_can_not_go_on_says_how_to_mend_it(
     changes, words = CHANGES[name]
     path = whole.copy(tmp_path / "changed")
     changes(path)
-    refused = str(refused_by(path, Carried()))
+    before = Carried()
+    refused = str(refused_by(path, before))
 
     assert words in refused
     assert f"python -m databricks_forwarder repair --spool {path}" in refused
-    judge(whole.told, *lived_on(path))
+    judge(whole.told, *lived_on(path, before))
 
 
 def test_a_root_that_is_gone_costs_no_record(whole: Made, tmp_path: Path) -> None:

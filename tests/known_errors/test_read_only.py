@@ -53,6 +53,12 @@ def asked_without_rights(program: str, folder: Path) -> list[list[str] | None]:
         capture_output=True,
         text=True,
         check=False,
+        # What measures the tests could not write either.
+        env={
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("COVERAGE")
+        },
     )
     if "PermissionError" in ran.stderr or "No module named" in ran.stderr:
         pytest.skip("an unprivileged user can't reach this interpreter")
