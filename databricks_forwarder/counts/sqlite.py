@@ -124,12 +124,14 @@ class SqliteEventCounts:
         kinds_by_text = {_kind_text(kind): kind for kind in kinds}
         with self._transaction("read totals from", "DEFERRED") as connection:
             _want(connection, kinds_by_text)
+            # What was asked for, not what a row says that was found for it: on
+            # a damaged page it may say something else.
             rows = connection.execute(
-                "SELECT kind, sum(messages) FROM wanted CROSS JOIN buckets"
-                " ON kind = text WHERE day >= ? GROUP BY kind",
+                "SELECT text, sum(messages) FROM wanted CROSS JOIN buckets"
+                " ON kind = text WHERE day >= ? GROUP BY text",
                 (since.isoformat(),),
             )
-            return {kinds_by_text[text]: total for text, total in rows}
+            return {kinds_by_text[text]: int(total) for text, total in rows}
 
     def add(
         self, load_id: LoadId, counts: Mapping[EventKind, int], /, *, on: date
@@ -260,11 +262,27 @@ def _want(connection: sqlite3.Connection, texts: Iterable[str]) -> None:
 def _given(
     connection: sqlite3.Connection, owners: Iterable[str]
 ) -> dict[str, TableName]:
+    """
+    Read the names given, each as its index has it, too.
+
+    Raises:
+        sqlite3.DatabaseError: One is not as it was given: its rows would go to
+            another table.
+    """
     _want(connection, owners)
     rows = connection.execute(
-        "SELECT owner, name FROM wanted CROSS JOIN names ON owner = text"
+        "SELECT text, given.name, same.owner = text FROM wanted"
+        " CROSS JOIN names AS given ON given.owner = text"
+        " LEFT JOIN names AS same INDEXED BY sqlite_autoindex_names_2"
+        " ON same.name = given.name"
     )
-    return {owner: TableName(name) for owner, name in rows}
+    names = {}
+    for owner, name, is_same in rows:
+        if not is_same:
+            msg = "malformed: a name is not as it was given"
+            raise sqlite3.DatabaseError(msg)
+        names[owner] = TableName(name)
+    return names
 
 
 def _chosen(

@@ -5,10 +5,12 @@ Rows of the spool's tables are not what was stored, though each page is whole.
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 import struct
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from damages import (
     PAGE,
     Made,
     change,
+    flip,
     judge,
     lived_on,
     made,
@@ -24,6 +27,7 @@ from damages import (
     root_of,
 )
 from spools import NOON, Carried, carried, opened, payload
+from tries import SEED, tries
 
 from databricks_forwarder._cli_repair import _losses
 from databricks_forwarder.batchers._sqlite_cells import BrokenError, values_of
@@ -32,8 +36,18 @@ from databricks_forwarder.batchers._sqlite_file import make, text_crc
 from databricks_forwarder.batchers._sqlite_log import read_log
 from databricks_forwarder.batchers._sqlite_reading import _record_of
 from databricks_forwarder.batchers.sqlite import RepairReport, repair
-from databricks_forwarder.errors import BatcherError
-from databricks_forwarder.model import DamagedRecord, LoadId, Offset
+from databricks_forwarder.counts.sqlite import SqliteEventCounts
+from databricks_forwarder.errors import BatcherError, ConfigurationError, SetupError
+from databricks_forwarder.model import (
+    DamagedRecord,
+    EventKind,
+    LoadId,
+    Offset,
+    TableName,
+)
+
+KIND = EventKind("session_start")
+DAY = date(2026, 3, 31)
 
 
 @pytest.fixture(scope="module")
@@ -447,3 +461,64 @@ def test_each_loss_has_its_sentence() -> None:
         "a checkpoint is lost: see where the source is before going on",
         "the spool has a new id, 0123456789ab: what was its own is lost",
     ] == said
+
+
+@pytest.fixture
+def counts(tmp_path: Path) -> SqliteEventCounts:
+    """
+    Count a kind, and give a name.
+    """
+    counts = SqliteEventCounts(tmp_path / "counts.db")
+    counts.add(LoadId("one"), {KIND: 7}, on=DAY)
+    counts.give({"owner": [TableName("event_navigation_a")]})
+    return counts
+
+
+def test_a_name_that_changed_is_never_taken_for_given(
+    counts: SqliteEventCounts,
+) -> None:
+    """
+    A table's name that changed on the disk stops the load that would go there.
+    """
+    root = root_of(counts.path, "names")
+    page = counts.path.read_bytes()[root : root + PAGE]
+    change(counts.path, root + page.index(b"event_navi"), b"evemt")
+
+    with pytest.raises(SetupError, match="a name is not as it was given"):
+        counts.given(["owner"])
+    with pytest.raises(SetupError, match="a name is not as it was given"):
+        counts.give({"owner": [TableName("event_navigation_a")]})
+
+
+def test_a_kind_that_changed_is_counted_as_what_it_was_asked_for(
+    counts: SqliteEventCounts,
+) -> None:
+    """
+    A row that says another kind than it is found under breaks nothing.
+    """
+    root = root_of(counts.path, "buckets")
+    page = counts.path.read_bytes()[root : root + PAGE]
+    change(counts.path, root + page.index(b"session_start"), b"sersion")
+
+    assert not counts.totals([KIND], since=DAY).keys() - {KIND}
+
+
+@pytest.mark.parametrize("seed", range(tries(20)))
+def test_counts_that_changed_are_counts_or_an_error(
+    seed: int, counts: SqliteEventCounts
+) -> None:
+    """
+    Whatever changes in the file of counts, only the library's errors come of it.
+    """
+    rng = random.Random(1000 * SEED + seed)
+    for _ in range(3):
+        at = rng.randrange(counts.path.stat().st_size)
+        flip(counts.path, at, 1 << rng.randrange(8))
+    with suppress(SetupError, ConfigurationError):
+        again = SqliteEventCounts(counts.path)
+        totals = again.totals([KIND], since=DAY)
+        given = again.given(["owner"])
+        again.add(LoadId("two"), {KIND: 1}, on=DAY)
+
+        assert set(given.values()) <= {"event_navigation_a"}
+        assert totals.keys() <= {KIND}

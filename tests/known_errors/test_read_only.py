@@ -29,6 +29,18 @@ def attempt(do):
     except Exception as error:
         said.append([type(error).__name__, str(error)])
 folder = Path(sys.argv[1])
+# Once with all rights, so that nothing is left to be imported.
+import tempfile
+with tempfile.TemporaryDirectory() as warm:
+    batcher = SqliteBatcher(Path(warm, "spool.db"))
+    batcher.append([Payload(b"{}", 1)], at=NOON)
+    batcher.close()
+    repair(Path(warm, "spool.db"))
+    SqliteEventCounts(Path(warm, "counts.db"))
+    attempt(lambda: repair(Path(warm, "absent", "spool.db")))
+    attempt(lambda: SqliteBatcher(warm))
+    attempt(lambda: SqliteEventCounts(Path(warm, "absent", "counts.db")))
+    said.clear()
 if os.getuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
