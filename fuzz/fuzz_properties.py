@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gzip
+import io
 import os
 import shutil
 import socket
@@ -125,16 +127,14 @@ def _unzipped(data: bytes) -> bytes:
     if not data.startswith(b"\x1f\x8b"):
         return data
     # All that is in it, its checksums aside: what is refused in the end was
-    # given before.
+    # given before. At most one piece is read at a time, so that none is lost.
     pieces = []
-    with contextlib.suppress(zlib.error):
-        while data:
-            member = zlib.decompressobj(wbits=31)
-            for at in range(len(data)):
-                pieces.append(member.decompress(data[at : at + 1]))
-                if member.eof:
-                    break
-            data = member.unused_data + data[at + 1 :] if member.eof else b""
+    with (
+        contextlib.suppress(EOFError, OSError, zlib.error),
+        gzip.open(io.BytesIO(data)) as file,
+    ):
+        while piece := file.read1(4096):
+            pieces.append(piece)
     return b"".join(pieces)
 
 
