@@ -39,7 +39,13 @@ from databricks_forwarder.testing.workspace._results import Session
 
 CANARY = "canary"
 VOLUME = "mparticle_staging"
-LOCAL = {"spool.db", "spool.db.lock", "spool.db.counts", "spool.db.work"}
+LOCAL = {
+    "spool.db",
+    "spool.db.lock",
+    "spool.db.use",
+    "spool.db.counts",
+    "spool.db.work",
+}
 
 HOSTILE = [
     *("'", '"', "`", "''", "``", "\\", "\\'", "\\`", "\\\\'", "`'\"\\"),
