@@ -555,7 +555,7 @@ def test_a_session_from_before_the_start_is_not_used(
     """
     workspace.stop_warehouse(timedelta(minutes=4), lets_in=True)
 
-    assert [[(1,)]] * 4 == at_once(lambda: warehouse.run("SELECT 1 AS one"), threads=4)
+    assert [(1,)] == warehouse.run("SELECT 1 AS one")
     assert sum(clock.waits) == pytest.approx(240, abs=30)
     assert {200} == {status for _, status in asked(workspace, SQL)}
 
