@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from databricks_forwarder.batchers._rules import checked
+from databricks_forwarder.batchers.rules import checked
 from databricks_forwarder.model import (
     Account,
     DamagedRecord,

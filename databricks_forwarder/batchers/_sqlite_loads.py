@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from databricks_forwarder._codec import from_text, to_text
-from databricks_forwarder.batchers._rules import is_due, name_load, take
 from databricks_forwarder.batchers._sqlite_account import read_waiting, require_all
 from databricks_forwarder.batchers._sqlite_errors import malformed
 from databricks_forwarder.batchers._sqlite_file import text_crc
 from databricks_forwarder.batchers._sqlite_records import counted
+from databricks_forwarder.batchers.rules import is_due, name_load, take
 from databricks_forwarder.errors import BatcherError
 from databricks_forwarder.model import (
     Account,

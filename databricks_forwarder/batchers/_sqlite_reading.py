@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from databricks_forwarder.batchers._rules import say_changed
 from databricks_forwarder.batchers._sqlite_errors import crossing, malformed
 from databricks_forwarder.batchers._sqlite_file import connect
 from databricks_forwarder.batchers._sqlite_records import (
@@ -19,6 +18,7 @@ from databricks_forwarder.batchers._sqlite_records import (
     crc_of,
     from_micros,
 )
+from databricks_forwarder.batchers.rules import say_changed
 from databricks_forwarder.model import (
     DamagedRecord,
     DeadLetter,

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from databricks_forwarder.batchers._rules import checked_checkpoint
 from databricks_forwarder.batchers._sqlite_errors import malformed
 from databricks_forwarder.batchers._sqlite_file import text_crc
+from databricks_forwarder.batchers.rules import checked_checkpoint
 from databricks_forwarder.model import (
     Offset,
     OffsetRange,

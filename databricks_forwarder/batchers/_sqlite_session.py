@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from databricks_forwarder.batchers._group_commit import GroupCommit
 from databricks_forwarder.batchers._holder_lock import HolderLock, use_lock
-from databricks_forwarder.batchers._rules import say_full
 from databricks_forwarder.batchers._sqlite_errors import crossing, malformed
 from databricks_forwarder.batchers._sqlite_file import connect
 from databricks_forwarder.batchers._sqlite_loads import next_open_load
 from databricks_forwarder.batchers._sqlite_records import Entry, counted, insert
+from databricks_forwarder.batchers.rules import say_full
 from databricks_forwarder.errors import (
     BatcherClosedError,
     BatcherError,

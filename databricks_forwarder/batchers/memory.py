@@ -20,7 +20,7 @@ from databricks_forwarder.batchers._memory_storage import (
     MemoryStorage,
     letter_of,
 )
-from databricks_forwarder.batchers._rules import (
+from databricks_forwarder.batchers.rules import (
     check_options,
     checked_checkpoint,
     is_due,

@@ -76,7 +76,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from databricks_forwarder.batchers import _sqlite_loads as loads
-from databricks_forwarder.batchers._rules import check_options
 from databricks_forwarder.batchers._sqlite_account import read_spool, read_status
 from databricks_forwarder.batchers._sqlite_errors import crossing
 from databricks_forwarder.batchers._sqlite_file import create
@@ -90,6 +89,7 @@ from databricks_forwarder.batchers._sqlite_records import (
 )
 from databricks_forwarder.batchers._sqlite_repair import RepairReport, repair
 from databricks_forwarder.batchers._sqlite_session import Session, SqliteHold
+from databricks_forwarder.batchers.rules import check_options
 from databricks_forwarder.errors import BatcherError
 from databricks_forwarder.model import Lease
 

@@ -77,6 +77,8 @@ class MemoryLake:
             SchemaError: Nothing was changed.
         """
         table = self._tables.get(name, _MemoryTable(name))
+        if any(known.equals(schema) for known in tuple(table.schemas)):
+            return
         held = table.schema()
         if not widened(held, schema, name).equals(held) or not table.schemas:
             self._tables.setdefault(name, table).schemas.append(schema)

@@ -1,5 +1,9 @@
 """
-The rules that the batchers of this room share, as functions of plain values.
+The rules that all batchers share, as functions of plain values.
+
+For the batchers of this room, and for yours: what is due, how far a load goes,
+what it is called, what is refused and in which words, and reports as text.
+None of it touches a storage.
 """
 
 from __future__ import annotations
@@ -8,8 +12,9 @@ import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from databricks_forwarder._codec import from_text, to_text
 from databricks_forwarder.errors import ConfigurationError
-from databricks_forwarder.model import DamagedRecord, LoadId, Record
+from databricks_forwarder.model import DamagedRecord, LoadId, LoadReport, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +28,8 @@ __all__ = [
     "checked_checkpoint",
     "is_due",
     "name_load",
+    "report_of_text",
+    "report_to_text",
     "say_changed",
     "say_full",
     "take",
@@ -141,6 +148,23 @@ def say_full(stored_bytes: int, size_bytes: int, max_spool_bytes: int) -> str:
         f"and {size_bytes} more were handed in; nothing of them was stored. Carry the "
         "waiting loads, replay or parked ones too, or raise max_spool_bytes"
     )
+
+
+def report_to_text(report: LoadReport) -> str:
+    """
+    Spell a report as JSON, to be kept; the same for equal reports.
+    """
+    return to_text(report)
+
+
+def report_of_text(text: str) -> LoadReport:
+    """
+    Read a report that `report_to_text` wrote, also one of an earlier version.
+
+    Raises:
+        BatcherError: The text is no report.
+    """
+    return from_text(text, LoadReport)
 
 
 def _require_text(value: object, what: str) -> None:
