@@ -36,13 +36,13 @@ _NTH = st.sampled_from([1, 1, 1, 2, 3, 5])
 
 # What each part may raise besides dying, before it has done anything. After
 # it has, only what says that nothing certain is known.
-_ERRORS: dict[str, tuple[type[Exception], ...]] = {
+_ERRORS: dict[str, tuple[type[BaseException], ...]] = {
     "batcher": (BatcherError,),
     "router": (ValueError, PermanentError),
     "stager": (TransientError, SetupError),
     "loader": (TransientError, SetupError, PermanentError),
 }
-_UNCERTAIN: tuple[type[Exception], ...] = (TransientError, SetupError)
+_UNCERTAIN: tuple[type[BaseException], ...] = (TransientError, SetupError)
 
 
 @attrs.frozen
@@ -71,9 +71,9 @@ class Misfortune:
         """
         The same for `faulty`.
         """
-        error = self.error
-        if error is not Killed:
-            error = error(f"{self.part}.{self.method} was to fail")
+        error: BaseException | type[BaseException] = self.error
+        if self.error is not Killed:
+            error = self.error(f"{self.part}.{self.method} was to fail")
         return [
             Fail(
                 method=self.method,

@@ -130,7 +130,8 @@ class Queue:
         Make a load of the oldest waiting records if it is due, or sealed.
         """
         messages = sum(record.message_count for record in self.waiting)
-        due = any(at - record.received_at >= max_age for record in self.waiting)
+        # What seems to come from ahead was received before a clock went back.
+        due = any(abs(at - record.received_at) >= max_age for record in self.waiting)
         if not self.waiting or not (seal or due or messages >= max_messages):
             return None
         records = [self.waiting.pop(0)]
@@ -203,6 +204,14 @@ class Queue:
         dead = sum(len(letter.payload or b"") for letter in self.dead.values())
         return dead + sum(len(record.payload) for record in self.pending())
 
+    @property
+    def notes(self) -> dict[LoadId, dict[str, str]]:
+        """
+        What was noted of each load there was; nothing of those committed.
+        """
+        notes = {load.load_id: dict(load.notes) for load in self.loads}
+        return {**{report.load_id: {} for report in self.committed}, **notes}
+
     def seen(self) -> dict[str, Any]:
         """
         Everything that a batcher tells when it is asked.
@@ -227,7 +236,7 @@ class Queue:
             "loads": self.committed[:100],
             "last load": self.committed[:1],
             "dead letters": [
-                attrs.evolve(self.dead[offset], payload=None)
+                attrs.evolve(self.dead[offset], payload=None, is_damaged=True)
                 if offset in self.damaged
                 else self.dead[offset]
                 for offset in sorted(self.dead)

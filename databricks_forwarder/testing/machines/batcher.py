@@ -12,6 +12,7 @@ import attrs
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
+from databricks_forwarder._abilities import offers
 from databricks_forwarder.errors import BatcherFullError, LeaseLostError
 from databricks_forwarder.model import (
     Account,
@@ -22,6 +23,7 @@ from databricks_forwarder.model import (
     Offset,
     Payload,
 )
+from databricks_forwarder.protocols import RecallingBatcher
 from databricks_forwarder.settings import UploadPolicy
 from databricks_forwarder.testing.contracts._loads import NOON
 from databricks_forwarder.testing.machines._machine import Machine
@@ -37,6 +39,7 @@ __all__ = ["BatcherMachine"]
 _HOSTS = st.integers(0, 1)
 _DEAD = st.sets(st.integers(0, 2), max_size=2)
 _PICK = st.integers(0, 3)
+_ENDINGS = ["commit", "commit, replay", "park", "park, carry on", "nothing"]
 
 
 class BatcherMachine(Machine):
@@ -46,7 +49,7 @@ class BatcherMachine(Machine):
     They append, lease, note, commit, park, carry on, replay, close and open,
     are left behind without closing, and come too late. After each call both
     are asked for everything that a batcher tells. Clauses B1 to B9 and B11 to
-    B14 are held against a list; threads (B10), other storages (B6) and what
+    B15 are held against a list; threads (B10), other storages (B6) and what
     survives the loss of power (B1) are not this machine's.
 
     Attributes:
@@ -160,7 +163,7 @@ class BatcherMachine(Machine):
         host=_HOSTS,
         max_messages=st.integers(1, 6),
         dead=_DEAD,
-        ending=st.sampled_from(["commit", "park", "park, carry on", "nothing"]),
+        ending=st.sampled_from(_ENDINGS),
     )
     def carry(self, host: int, max_messages: int, dead: set[int], ending: str) -> None:
         """
@@ -174,10 +177,12 @@ class BatcherMachine(Machine):
         if load is None:
             return
         self.note(host, "routes", str(load.attempt))
-        if ending == "commit":
+        if ending.startswith("commit"):
             self.commit(host, dead, dropped=1)
         elif ending != "nothing":
             self.park(host, dead, dropped=0, left=1)
+        if ending == "commit, replay":
+            self.replay(host, len(dead), others=False)
         if ending == "park, carry on":
             self._hosts[host].carry_on(load.load_id)
             self._queue.carry_on(load)
@@ -382,6 +387,9 @@ class BatcherMachine(Machine):
         assert expected["status"].account.is_balanced
         for batcher in self._hosts:
             assert expected == _seen(batcher, self._queue.damaged)
+            if offers(batcher, RecallingBatcher):
+                notes = self._queue.notes
+                assert notes == {each: dict(batcher.notes(each)) for each in notes}
 
 
 def _payload(number: int, message_count: int) -> Payload:

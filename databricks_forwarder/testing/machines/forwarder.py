@@ -235,7 +235,7 @@ class ForwarderMachine(Machine):
         for _ in range(times):
             self._try(self._forwarder.flush)
 
-    @precondition(lambda self: self._parts["batcher"].parked())
+    @precondition(lambda self: bool(self._parts["batcher"].parked()))
     @rule(pick=_PICK)
     def carry_on(self, pick: int) -> None:
         """
@@ -252,7 +252,7 @@ class ForwarderMachine(Machine):
         """
         self._is_broken = is_broken
 
-    @precondition(lambda self: list(self._parts["batcher"].dead_letters()))
+    @precondition(lambda self: any(self._parts["batcher"].dead_letters()))
     @rule()
     def replay(self) -> None:
         """

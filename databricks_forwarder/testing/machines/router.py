@@ -151,7 +151,7 @@ class RouterMachine(Machine):
         for key, count in counts.items():
             messages[key.kind] += count
         for kind in messages:
-            days = self._days.get(kind, {})
+            days: Mapping[date, int] = self._days.get(kind, {})
             messages[kind] += sum(n for day, n in days.items() if day >= since)
         return {
             kind
