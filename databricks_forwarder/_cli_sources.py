@@ -97,9 +97,11 @@ class Source:
 
     def _batches(self) -> Iterator[Found]:
         head = self._head()
-        if head.lstrip().startswith(b"["):
+        # Blank is what Python takes for it, of which JSON knows a part.
+        said = head.strip()
+        if said.startswith(b"["):
             yield from self._array_or_lines(head)
-        elif not head.strip() or _is_object(head):
+        elif not said or _is_object(said):
             yield from self._lines(head)
         else:
             yield from self._document_or_lines(head)

@@ -81,6 +81,7 @@ def _forwarder(tmp_path: Path) -> Iterator[Forwarder]:
         (b'{"a":[\n  {"mpid":1}\n', [("f", b'{"a":[\n  {"mpid":1}\n')]),
         (b'{"mpid":\n1,\n', [("f", b'{"mpid":\n1,\n')]),
         (b"3", [("f", b"3")]),
+        (b"\x0b\n\x0c\n" + ONE, [("f, line 3", ONE)]),
     ],
 )
 def test_content_tells_its_form(

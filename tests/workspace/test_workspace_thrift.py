@@ -632,3 +632,23 @@ class TestCalls:
         assert [(0, True), (0, True), (2, False)] == [
             (page.results.startRowOffset, page.hasMoreRows) for page in pages
         ]
+
+    def test_odd_pages(self, shared: Workspace) -> None:
+        """
+        A page from before the first row is refused; less than no row is no limit.
+        """
+        with cursor_of(shared) as cursor:
+            cursor.execute_async("SELECT * FROM (VALUES (1), (2), (3)) AS t(n)")
+            while cursor.is_query_pending():
+                pass
+            handle = cursor.active_command_id.to_thrift_handle()
+            fetch = partial(
+                ttypes.TFetchResultsReq, operationHandle=handle, orientation=4
+            )
+            client = cursor.backend._client
+            refused = client.FetchResults(fetch(startRowOffset=-1))
+            whole = client.FetchResults(fetch(maxRows=-1))
+
+        assert ttypes.TStatusCode.ERROR_STATUS == refused.status.statusCode
+        assert "[INVALID_PARAMETER_VALUE]" in refused.status.errorMessage
+        assert not whole.hasMoreRows

@@ -153,6 +153,12 @@ class Call:
         if req.orientation == ttypes.TFetchOrientation.FETCH_FIRST:
             operation.next_row = 0
         if req.startRowOffset is not None:
+            if req.startRowOffset < 0:
+                raise RefusedError(
+                    "INVALID_PARAMETER_VALUE",
+                    "startRowOffset must not be negative.",
+                    sqlstate="22023",
+                )
             operation.next_row = req.startRowOffset
         page = self._page(operation, req)
         page.resultSetMetadata = self._metadata(operation)
@@ -199,7 +205,9 @@ class Call:
         rows = self._rows.of(operation)
         row_bytes = max(1, rows.nbytes // max(1, rows.num_rows))
         most = max(1, (wanted.maxBytes or rows.nbytes) // row_bytes)
-        count = min(wanted.maxRows or rows.num_rows, most)
+        # Zero or less is no limit.
+        is_limited = (wanted.maxRows or 0) > 0
+        count = min(wanted.maxRows if is_limited else rows.num_rows, most)
         page = page_of(rows, operation.asked, operation.next_row, count)
         operation.next_row = min(operation.next_row + count, rows.num_rows)
         return ttypes.TFetchResultsResp(
