@@ -17,12 +17,16 @@ import shutil
 import socket
 import tempfile
 import threading
+import uuid
 import zlib
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
+
+import pyarrow as pa
+from databricks.sql.thrift_api.TCLIService import ttypes
 
 from databricks_forwarder._cli_sources import SourceError, open_source
 from databricks_forwarder._door import admit
@@ -35,11 +39,15 @@ from databricks_forwarder.testing.workspace import RefusedError, Workspace
 from databricks_forwarder.testing.workspace._conversation import converse
 from databricks_forwarder.testing.workspace._exchange import Exchange
 from databricks_forwarder.testing.workspace._faults import Faults
+from databricks_forwarder.testing.workspace._operation import Operation
+from databricks_forwarder.testing.workspace._operations import OpenedSession
 from databricks_forwarder.testing.workspace._reader import Reader
-from databricks_forwarder.testing.workspace._results import Session
+from databricks_forwarder.testing.workspace._results import Result, Session
 
 if TYPE_CHECKING:
     import ssl
+
+    from databricks_forwarder.testing.workspace._engine import Engine
 
 _MAX_PAYLOAD_BYTES = 2**20
 _MOMENT = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -49,6 +57,10 @@ _ARRANGED_ONE_IN = 64
 
 # A statement that is whole works for milliseconds.
 _RUN_ONE_IN = 16
+
+SESSION = uuid.UUID(bytes=b"0" * 16)
+OPERATION = uuid.UUID(bytes=b"o" * 16)
+"""Of a session, and of a statement in it, that are there for each Thrift call."""
 
 # What a workspace remembers of requests is let go after so many.
 _ASKED_OF_A_WORKSPACE = 20_000
@@ -173,13 +185,53 @@ def requests(data: bytes) -> None:
 def thrift(data: bytes) -> None:
     """
     Whatever is posted to a warehouse is answered, and not with status 500.
+
+    A session and a statement of known names are there, for calls to be of.
     """
     with _asked() as workspace:
+        _have_handles(workspace)
         head = (
             f"POST {workspace.http_path} HTTP/1.1\r\nHost: x\r\n"
             f"Content-Length: {len(data)}\r\nConnection: close\r\n\r\n"
         )
         _require_replies(_replies(workspace, head.encode() + data))
+
+
+def _have_handles(workspace: Workspace) -> None:
+    """
+    Have the session and the finished statement, as if nobody had used them.
+    """
+    operations = workspace._services.operations
+    operations.expire_sessions()
+    settings = workspace.settings
+    context = Session(
+        principal=settings.client_id,
+        catalog=settings.catalog_name,
+        schema=settings.schema_name,
+    )
+    operation = Operation(
+        "SELECT 1",
+        context,
+        asked=ttypes.TExecuteStatementReq(),
+        fault=None,
+        clock=operations._clock,
+    )
+    operation.id = OPERATION
+    operation.run(cast("Engine", _ONE_ROW))
+    operations._sessions[SESSION] = OpenedSession(SESSION, context, {OPERATION})
+    operations._operations[OPERATION] = operation
+
+
+class _OneRow:
+    """
+    In an engine's place: every statement has the same rows.
+    """
+
+    def run(self, *_: object) -> Result:
+        return Result(pa.table({"a": [1, 2, None], "b": ["x", None, "é"]}))
+
+
+_ONE_ROW = _OneRow()
 
 
 def _require_replies(answered: bytes) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from databricks.sql.thrift_api.TCLIService import TCLIService, ttypes
+from fuzz_properties import OPERATION, SESSION
 from thrift.protocol.TBinaryProtocol import TBinaryProtocol
 from thrift.Thrift import TMessageType
 from thrift.transport.TTransport import TMemoryBuffer
@@ -112,7 +113,12 @@ def calls() -> Iterator[bytes]:
     Make a message of each call of the Thrift service.
     """
     handle = ttypes.TSessionHandle(
-        sessionId=ttypes.THandleIdentifier(guid=b"0" * 16, secret=b"1" * 16)
+        sessionId=ttypes.THandleIdentifier(guid=SESSION.bytes, secret=b"1" * 16)
+    )
+    operation = ttypes.TOperationHandle(
+        operationId=ttypes.THandleIdentifier(guid=OPERATION.bytes, secret=b"1" * 16),
+        operationType=ttypes.TOperationType.EXECUTE_STATEMENT,
+        hasResultSet=True,
     )
     for name in dir(TCLIService.Iface):
         kind = getattr(ttypes, f"T{name}Req", None)
@@ -121,6 +127,10 @@ def calls() -> Iterator[bytes]:
         request = kind()
         if hasattr(request, "sessionHandle"):
             request.sessionHandle = handle
+        if hasattr(request, "operationHandle"):
+            request.operationHandle = operation
+        if hasattr(request, "getDirectResults"):
+            request.getDirectResults = ttypes.TSparkGetDirectResults(maxRows=2)
         if hasattr(request, "statement"):
             request.statement = "SELECT 1"
         yield _message(name, request)
