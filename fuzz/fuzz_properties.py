@@ -203,6 +203,7 @@ def _have_handles(workspace: Workspace) -> None:
     """
     operations = workspace._services.operations
     operations.expire_sessions()
+    operations._ended.clear()
     settings = workspace.settings
     context = Session(
         principal=settings.client_id,
