@@ -4,15 +4,15 @@ Many calls of one kind, some of them side by side.
 
 from __future__ import annotations
 
-from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from databricks_forwarder._side_threads import begun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Iterable
 
 __all__ = ["side_by_side"]
 
@@ -22,7 +22,7 @@ _R = TypeVar("_R")
 
 def side_by_side(
     call: Callable[[_T], _R],
-    items: Sequence[_T],
+    items: Iterable[_T],
     *,
     breadth: int,
     beat: Callable[[], None],
@@ -37,7 +37,8 @@ def side_by_side(
 
     Args:
         call: Called in threads of its own if there is any breadth.
-        items: In the order in which the calls begin.
+        items: In the order in which the calls begin; each is asked for when
+            its call can.
         breadth: At least 1.
         beat: Called in the caller's thread, also while calls are under way.
         beat_seconds: How often at least.
@@ -50,13 +51,14 @@ def side_by_side(
             yield item, _settled(call, item)
             beat()
         return
-    waiting = deque(items)
+    waiting = iter(items)
     under_way: dict[Future[_R], _T] = {}
     try:
-        while waiting or under_way:
-            while waiting and len(under_way) < breadth:
-                item = waiting.popleft()
+        while True:
+            for item in islice(waiting, breadth - len(under_way)):
                 under_way[begun(partial(call, item))] = item
+            if not under_way:
+                return
             done, _ = wait(under_way, beat_seconds, FIRST_COMPLETED)
             beat()
             for future in done:

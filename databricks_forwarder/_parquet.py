@@ -10,12 +10,14 @@ by the load or by the number of tables.
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from databricks_forwarder._breadth import side_by_side
 from databricks_forwarder._memory import POOL, nulls
 from databricks_forwarder.model import ParquetFile
 
@@ -132,18 +134,6 @@ def _filled_leaves(path: str, array: pa.Array) -> Iterator[str]:
 
 
 @attrs.define
-class _OpenFile:
-    """
-    A file being written.
-    """
-
-    part: int
-    path: Path
-    writer: pq.ParquetWriter
-    row_count: int = 0
-
-
-@attrs.define
 class _Waiting:
     """
     Rows of one table that are not in a file yet.
@@ -153,9 +143,70 @@ class _Waiting:
     size_bytes: int = 0
 
 
+@attrs.define
+class _OpenFile:
+    """
+    A file being written.
+    """
+
+    part: int
+    path: Path
+    row_count: int = 0
+    _writer: pq.ParquetWriter | None = None
+
+    def write(self, rows: pa.RecordBatch) -> None:
+        """
+        Write *rows* as a row group.
+        """
+        if self._writer is None:
+            self._writer = _writer(self.path, rows)
+        self._writer.write_table(
+            pa.Table.from_batches([rows]), row_group_size=len(rows)
+        )
+        self.row_count += len(rows)
+
+    def close(self) -> None:
+        """
+        Write the footer.
+        """
+        if self._writer is not None:
+            self._writer.close()
+
+
+def _writer(path: Path, rows: pa.RecordBatch) -> pq.ParquetWriter:
+    # Most columns of most tables hold nothing but nulls: a compressor for
+    # each would take half of the time that a small table takes. And after
+    # zstd a file without dictionaries is the smaller one, and sooner made.
+    filled = _filled_columns(rows)
+    return pq.ParquetWriter(
+        str(path),
+        rows.schema,
+        compression=dict.fromkeys(filled, "zstd"),
+        compression_level=dict.fromkeys(filled, 1),
+        use_dictionary=False,
+        # Ranges of texts would put people's data into the file's footer.
+        write_statistics=[field.name for field in rows.schema if is_ranged(field.type)],
+    )
+
+
+def _write_group(group: tuple[_OpenFile, pa.RecordBatch]) -> None:
+    file, rows = group
+    file.write(rows)
+
+
+def _do_nothing() -> None:
+    pass
+
+
 # What a piece takes however few its rows, with 200 columns of buffers; observed
 # with pyarrow 26.0.1.
 _PIECE_BYTES = 16 * 2**10
+
+# Files written at once: Arrow does most of it without the interpreter's lock.
+_BREADTH = 2
+
+# Writing keeps no lease alive; whoever waits for a file looks up so often.
+_BEAT_SECONDS = 60.0
 
 
 class TableFiles:
@@ -218,9 +269,7 @@ class TableFiles:
         Returns:
             The files by table name and part; each has at least one row.
         """
-        for table in list(self._waiting):
-            self._write_group(table)
-            self._close(table)
+        self._write_groups(list(self._waiting))
         for table in list(self._open):
             self._close(table)
         return sorted(self._closed, key=lambda file: (file.table, file.part))
@@ -230,7 +279,7 @@ class TableFiles:
         Close what is open still, to be thrown away.
         """
         for file in self._open.values():
-            file.writer.close()
+            file.close()
         self._open.clear()
 
     def _make_room(self) -> None:
@@ -241,60 +290,73 @@ class TableFiles:
         the chunk can go.
         """
         by_size = sorted(self._waiting, key=self._size_of, reverse=True)
+        left = self._waiting_bytes
+        large = []
         for table in by_size:
-            if self._waiting_bytes <= self._max_waiting_bytes // 2:
-                waiting = self._waiting[table]
-                spared = _PIECE_BYTES * (len(waiting.rows) - 1)
-                waiting.rows = [_combined(waiting.rows)]
-                waiting.size_bytes -= spared
-                self._waiting_bytes -= spared
-            else:
-                self._write_group(table)
+            if left > self._max_waiting_bytes // 2:
+                large.append(table)
+                left -= self._size_of(table)
+        self._write_groups(large)
+        for waiting in self._waiting.values():
+            spared = _PIECE_BYTES * (len(waiting.rows) - 1)
+            waiting.rows = [_combined(waiting.rows)]
+            waiting.size_bytes -= spared
+            self._waiting_bytes -= spared
 
     def _size_of(self, table: TableName) -> int:
         return self._waiting[table].size_bytes
 
-    def _write_group(self, table: TableName) -> None:
+    def _write_groups(self, tables: Sequence[TableName]) -> None:
+        """
+        Write what waits of *tables*, some of them side by side.
+
+        Which file has which rows is decided here, table after table, so that
+        it is the same whichever is written first.
+        """
+        for first in range(0, len(tables), self._max_open_files):
+            together = tables[first : first + self._max_open_files]
+            files = [self._file_of(table) for table in together]
+            groups = zip(files, map(self._rows_of, together), strict=True)
+            written = side_by_side(
+                _write_group,
+                groups,
+                breadth=_BREADTH,
+                beat=_do_nothing,
+                beat_seconds=_BEAT_SECONDS,
+            )
+            with closing(written):
+                for _, done in written:
+                    done.result()
+            for table in together:
+                if self._open[table].path.stat().st_size >= self._max_file_bytes:
+                    self._close(table)
+
+    def _rows_of(self, table: TableName) -> pa.RecordBatch:
         waiting = self._waiting.pop(table)
         self._waiting_bytes -= waiting.size_bytes
         # A piece costs as much to write as a thousand rows.
-        rows = _combined(waiting.rows)
-        file = self._open.pop(table, None) or self._opened(table, rows)
-        # The table written last stands last: the first is the idlest.
-        self._open[table] = file
-        file.writer.write_table(pa.Table.from_batches([rows]), row_group_size=len(rows))
-        file.row_count += len(rows)
-        if file.path.stat().st_size >= self._max_file_bytes:
-            self._close(table)
+        return _combined(waiting.rows)
 
-    def _opened(self, table: TableName, rows: pa.RecordBatch) -> _OpenFile:
+    def _file_of(self, table: TableName) -> _OpenFile:
+        # The table written last stands last: the first is the idlest.
+        is_open = table in self._open
+        file = self._open.pop(table) if is_open else self._next_of(table)
+        self._open[table] = file
+        return file
+
+    def _next_of(self, table: TableName) -> _OpenFile:
         if len(self._open) >= self._max_open_files:
             self._close(next(iter(self._open)))
         part = self._parts[table]
         self._parts[table] += 1
-        path = self._folder / f"{len(self._closed) + len(self._open):06d}.parquet"
-        # Most columns of most tables hold nothing but nulls: a compressor for
-        # each would take half of the time that a small table takes. And after
-        # zstd a file without dictionaries is the smaller one, and sooner made.
-        filled = _filled_columns(rows)
-        writer = pq.ParquetWriter(
-            str(path),
-            rows.schema,
-            compression=dict.fromkeys(filled, "zstd"),
-            compression_level=dict.fromkeys(filled, 1),
-            use_dictionary=False,
-            # Ranges of texts would put people's data into the file's footer.
-            write_statistics=[
-                field.name for field in rows.schema if is_ranged(field.type)
-            ],
-        )
-        return _OpenFile(part, path, writer)
+        number = len(self._closed) + len(self._open)
+        return _OpenFile(part, self._folder / f"{number:06d}.parquet")
 
     def _close(self, table: TableName) -> None:
         file = self._open.pop(table, None)
         if file is None:
             return
-        file.writer.close()
+        file.close()
         self._closed.append(
             ParquetFile(
                 load_id=self._load_id,

@@ -108,6 +108,12 @@ PRAGMA user_version = {FORMAT};
 """
 
 
+# Batches are a few thousand bytes: of SQLite's own 4096 each would take a page
+# and the half of another. Bulk goes in and out twice as fast with these, and a
+# batch alone no slower (observed with SQLite 3.40 to 3.46).
+_PAGE_BYTES = 16384
+
+
 def connect(path: Path) -> sqlite3.Connection:
     """
     Connect to an existing spool file, so that what is committed is on disk.
@@ -178,6 +184,7 @@ def make(fresh: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
         msg = f"unable to open database file: {error.strerror}"
         raise sqlite3.OperationalError(msg) from error
     with closing(_connect(fresh, "rw")) as new:
+        new.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
         new.execute("PRAGMA journal_mode = WAL")
         new.execute("PRAGMA synchronous = FULL")
         new.execute("PRAGMA fullfsync = ON")

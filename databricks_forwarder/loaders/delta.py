@@ -90,6 +90,9 @@ class DeltaLoader:
         ConfigurationError: The root is no folder that a lake can be in.
     """
 
+    breadth = 4
+    """How many tables at once are worth while: most of a commit is waiting."""
+
     def __init__(self, root: Path | str) -> None:
         self._engine = _engine()
         self._root = local_folder(root)

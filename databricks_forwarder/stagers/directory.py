@@ -30,6 +30,9 @@ class DirectoryStager:
         root: Folder for staged files and nothing else; made when needed.
     """
 
+    breadth = 4
+    """How many files at once are worth while: a disk is told to sync them."""
+
     def __init__(self, root: Path | str) -> None:
         self._root = Path(root).absolute()
 
