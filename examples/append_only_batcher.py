@@ -3,17 +3,18 @@ A batcher of one's own: a file that only grows, with a line for each thing done.
 
 ``<path>`` has the lines, ``<CRC-32> <JSON>``; what there is now is what all of
 them together say. ``<path>.payloads`` has the bytes, so that damage to them
-damages no line: a line tells where they are, how many, and their CRC-32.
-``<path>.lock`` is empty: only who has its lock may write.
+damages no line: a line tells how many they are, and their CRC-32.
 
 1. Bytes are synced before the line that tells of them is written. One line is
    one step, whole or not there.
 2. What follows the last whole line was being written by a process that died,
    and is cut off. A broken line before a whole one is damage, and refused.
-3. Whoever acts takes the lock first, and reads what others wrote.
+3. Whoever acts locks ``<path>`` first, and reads what others wrote: threads and
+   processes alike, as each opens the file anew.
 
 An append costs two ``fsync``. Who opens the files reads all lines, and nothing
-is ever removed from them: that is left out here.
+is ever removed from them: that is left out here. How it was tried is told in
+``docs/how-to/write-a-batcher.md``.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ import json
 import os
 import secrets
 import sys
-import threading
 import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -73,8 +73,6 @@ class Kept:
     place: int
     size: int
     crc: int
-    reason: str = ""
-    load_id: str = ""
 
 
 @attrs.define
@@ -110,7 +108,7 @@ class State:
         self.next_waiting = 0
         self.end_of_payloads = 0
         self.records: dict[int, Kept] = {}
-        self.dead: dict[int, Kept] = {}
+        self.dead: dict[int, tuple[Kept, DeadLetter]] = {}
         self.loads: dict[str, Load] = {}
         self.committed: dict[str, LoadReport] = {}
         self.checkpoint: dict[str, str] = {}
@@ -151,13 +149,12 @@ class State:
         load, told = self.loads.pop(load_id), rules.report_of_text(report)
         self._tell(load, told)
         self.committed[load_id] = told
-        reasons = {letter.offset: letter.reason for letter in told.dead}
-        for offset, kept in self.records_of(load):
+        of_load = dict(self.records_of(load))
+        for letter in told.dead:
+            self.dead[letter.offset] = of_load[letter.offset], letter
+            self._count(dead=letter.message_count)
+        for offset in of_load:
             del self.records[offset]
-            if offset in reasons:
-                kept.reason, kept.load_id = reasons[Offset(offset)], load_id
-                self.dead[offset] = kept
-                self._count(dead=kept.message_count)
 
     def carried_on(self, load_id: str) -> None:
         self.loads[load_id].report = None
@@ -165,13 +162,14 @@ class State:
 
     def replayed(self, offsets: list[int]) -> None:
         for offset in offsets:
-            kept = self.dead.pop(offset)
+            kept, _ = self.dead.pop(offset)
             self._wait(kept)
             self._count(dead=-kept.message_count)
 
     def let_go(self, holder: str) -> None:
         for load in self.loads.values():
-            load.holder = None if load.holder == holder else load.holder
+            if load.holder == holder:
+                load.holder = None
 
     def records_of(self, load: Load) -> list[tuple[int, Kept]]:
         within = range(load.first, load.last + 1)
@@ -241,10 +239,10 @@ class AppendOnlyBatcher:
         self._max_spool_bytes = max_spool_bytes
         self._holder = secrets.token_hex(8)
         self._state, self._end = State(), 0
-        self._turn, self._is_closed = threading.Lock(), False
+        self._is_closed = False
         for each in (path, self._payloads):
             each.touch()
-        _sync(path.parent)
+        _sync_folder(path.parent)
         with self._acting() as state:
             if not state.id:
                 self._write("made", name=secrets.token_hex(6))
@@ -290,7 +288,10 @@ class AppendOnlyBatcher:
                 if not new:
                     return None
                 load_id = rules.name_load(state.id, new[0], new[1])
-            self._write("leased", load_id, holder=self._holder, until=at, new=new)
+            until = self._until(at)
+            self._write(
+                "leased", load_id=load_id, holder=self._holder, until=until, new=new
+            )
             load = state.loads[load_id]
             return Lease(
                 load_id=load_id,
@@ -304,24 +305,27 @@ class AppendOnlyBatcher:
     def note(self, load_id: LoadId, key: str, text: str, /, *, at: datetime) -> None:
         with self._acting():
             self._require_held(load_id)
-            self._write("noted", load_id, key=key, text=text, until=at)
+            until = self._until(at)
+            self._write("noted", load_id=load_id, key=key, text=text, until=until)
 
     def commit(self, load_id: LoadId, report: LoadReport, /, *, at: datetime) -> None:  # noqa: ARG002 (when is told by the report)
         with self._acting() as state:
             if load_id not in state.committed:
                 self._require_held(load_id)
-                self._write("done", load_id, report=rules.report_to_text(report))
+                text = rules.report_to_text(report)
+                self._write("done", load_id=load_id, report=text)
 
     def park(self, load_id: LoadId, report: LoadReport, /, *, at: datetime) -> None:  # noqa: ARG002 (when is told by the report)
         with self._acting():
             self._require_held(load_id)
-            self._write("parked", load_id, report=rules.report_to_text(report))
+            text = rules.report_to_text(report)
+            self._write("parked", load_id=load_id, report=text)
 
     def carry_on(self, load_id: LoadId, /) -> None:
         with self._acting() as state:
             if load_id not in dict(state.loads_by_offset(are_parked=True)):
                 raise KeyError(load_id)
-            self._write("carried_on", load_id)
+            self._write("carried_on", load_id=load_id)
 
     def parked(self) -> Sequence[LoadReport]:
         with self._acting() as state:
@@ -335,15 +339,7 @@ class AppendOnlyBatcher:
     def dead_letters(self) -> Sequence[DeadLetter]:
         with self._acting() as state:
             return [
-                DeadLetter(
-                    offset=Offset(offset),
-                    received_at=kept.received_at,
-                    message_count=kept.message_count,
-                    reason=kept.reason,
-                    load_id=LoadId(kept.load_id),
-                    payload=_bytes_of(self._payloads, kept),
-                )
-                for offset, kept in sorted(state.dead.items())
+                self._with_bytes(*state.dead[offset]) for offset in sorted(state.dead)
             ]
 
     def replay(self, offsets: Collection[Offset], /) -> int:
@@ -355,6 +351,11 @@ class AppendOnlyBatcher:
     def checkpoint(self) -> Mapping[str, str]:
         with self._acting() as state:
             return dict(state.checkpoint)
+
+    def notes(self, load_id: LoadId, /) -> Mapping[str, str]:
+        with self._acting() as state:
+            load = state.loads.get(load_id)
+            return dict(load.notes) if load else {}
 
     def status(self) -> BatcherStatus:
         with self._acting() as state:
@@ -394,6 +395,14 @@ class AppendOnlyBatcher:
         rows = ((offset, kept.message_count) for offset, kept in waiting)
         return [waiting[0][0], *rules.take(rows, policy.max_messages)]
 
+    def _with_bytes(self, kept: Kept, letter: DeadLetter) -> DeadLetter:
+        payload = _bytes_of(self._payloads, kept)
+        is_damaged = zlib.crc32(payload) != kept.crc
+        return attrs.evolve(letter, payload=payload, is_damaged=is_damaged)
+
+    def _until(self, at: datetime) -> str:
+        return (at + self._lease_time).isoformat()
+
     def _may_have(self, load: Load, at: datetime) -> bool:
         is_over = load.expires_at is None or load.expires_at <= at
         return is_over or load.holder in {None, self._holder}
@@ -409,46 +418,42 @@ class AppendOnlyBatcher:
             raise BatcherFullError(rules.say_full(stored, size, most))
 
     def _stored_bytes(self) -> int:
-        kept = [*self._state.records.values(), *self._state.dead.values()]
-        return sum(each.size for each in kept)
+        dead = [kept for kept, _ in self._state.dead.values()]
+        return sum(kept.size for kept in [*self._state.records.values(), *dead])
 
     @contextmanager
     def _acting(self) -> Iterator[State]:
         """
         Have the file to oneself, and know what others wrote.
         """
-        with self._turn:
-            if self._is_closed:
-                msg = f"{self._path} is closed; nothing was stored or changed"
-                raise BatcherClosedError(msg)
-            try:
-                with _locked(self._path.with_name(f"{self._path.name}.lock")):
-                    self._catch_up()
-                    yield self._state
-            except OSError as error:
-                msg = f"{self._path} failed, see to its disk: {error.strerror}"
-                raise BatcherError(msg) from error
+        try:
+            with self._path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                if self._is_closed:
+                    msg = f"{self._path} is closed; nothing was stored or changed"
+                    raise BatcherClosedError(msg)
+                self._catch_up()
+                yield self._state
+        except OSError as error:
+            msg = f"{self._path} failed, see to its disk: {error.strerror}"
+            raise BatcherError(msg) from error
 
     def _write_payloads(self, content: bytes) -> None:
         with self._payloads.open("r+b") as file:
             file.seek(self._state.end_of_payloads)
             file.write(content)
-            _sync_file(file)
+            _sync(file)
 
-    def _write(self, did: str, load_id: str | None = None, **what: Any) -> None:
+    def _write(self, did: str, **what: Any) -> None:
         """
         Write one line and sync it; then it is read as if it were another's.
         """
-        if load_id is not None:
-            what["load_id"] = load_id
-        if "until" in what:
-            what["until"] = (what["until"] + self._lease_time).isoformat()
         text = json.dumps([did, what]).encode()
         with self._path.open("r+b") as file:
             file.truncate(self._end)
             file.seek(self._end)
             file.write(b"%08x %s\n" % (zlib.crc32(text), text))
-            _sync_file(file)
+            _sync(file)
         self._catch_up()
 
     def _catch_up(self) -> None:
@@ -490,19 +495,12 @@ def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("wb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _sync_file(file: Any) -> None:
+def _sync(file: Any) -> None:
     file.flush()
     os.fsync(file.fileno())
 
 
-def _sync(folder: Path) -> None:
+def _sync_folder(folder: Path) -> None:
     place = os.open(folder, os.O_RDONLY)
     os.fsync(place)
     os.close(place)
