@@ -24,6 +24,7 @@ from databricks_forwarder.model import Account, Offset
 from databricks_forwarder.protocols import Batcher
 from databricks_forwarder.testing.contracts._loads import NOON, payload
 from databricks_forwarder.testing.contracts.batcher import BatcherContract
+from databricks_forwarder.testing.kills import BatcherKills
 from databricks_forwarder.testing.machines.batcher import BatcherMachine
 from databricks_forwarder.testing.machines.forwarder import ForwarderMachine
 
@@ -124,6 +125,18 @@ class Machine(BatcherMachine):
 
 
 TestMachine = bounded(Machine, examples=25, steps=40)
+
+
+class TestKills(BatcherKills):
+    """
+    Hosts with the files of a test are killed.
+    """
+
+    def open(self) -> Batcher:
+        """
+        Open the test's files.
+        """
+        return AppendOnlyBatcher(self.tmp_path / "spool.log")
 
 
 class Forwarders(ForwarderMachine):

@@ -5,7 +5,7 @@ Short ways to say what a contract hands in, and what it makes of a lease.
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from databricks_forwarder.model import (
     Account,
@@ -19,17 +19,50 @@ from databricks_forwarder.model import (
 from databricks_forwarder.settings import UploadPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable, Mapping
 
-    from databricks_forwarder.model import Lease
+    from databricks_forwarder.model import Lease, LoadId, OffsetRange
 
-__all__ = ["ANY_AGE", "NOON", "SECOND", "offsets_of", "payload", "records_of", "report"]
+__all__ = [
+    "ANY_AGE",
+    "NOON",
+    "SECOND",
+    "HandedOut",
+    "offsets_of",
+    "payload",
+    "records_of",
+    "report",
+]
 
 NOON = datetime(2026, 3, 14, 12, tzinfo=timezone.utc)
 SECOND = timedelta(seconds=1)
 
 ANY_AGE = UploadPolicy(max_age=timedelta(days=1000), max_messages=10)
 """At most ten messages a load, and no load for its age alone."""
+
+
+class HandedOut(Protocol):
+    """
+    What is handed out to be loaded: a lease, or what a test knows of one.
+    """
+
+    @property
+    def load_id(self) -> LoadId: ...
+
+    @property
+    def offsets(self) -> OffsetRange: ...
+
+    @property
+    def message_count(self) -> int: ...
+
+    @property
+    def attempt(self) -> int: ...
+
+    @property
+    def notes(self) -> Mapping[str, str]: ...
+
+    @property
+    def records(self) -> Iterable[Record | DamagedRecord]: ...
 
 
 def payload(name: str, message_count: int = 1) -> Payload:
@@ -54,7 +87,7 @@ def offsets_of(lease: Lease) -> list[int]:
 
 
 def report(
-    lease: Lease,
+    lease: HandedOut,
     *,
     dead: Collection[int] = (),
     dropped: int = 0,

@@ -24,7 +24,9 @@ from databricks_forwarder.model import (
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-__all__ = ["GONE", "Load", "Queue"]
+    from databricks_forwarder.protocols import Batcher
+
+__all__ = ["GONE", "Load", "Queue", "seen"]
 
 GONE = "gone"
 """The holder of a load whose batcher was left behind."""
@@ -265,3 +267,29 @@ class Queue:
     def _count(self, **changes: int) -> None:
         sums = {name: getattr(self.account, name) + n for name, n in changes.items()}
         self.account = attrs.evolve(self.account, **sums)
+
+
+def seen(batcher: Batcher, damaged: Collection[Offset] = ()) -> dict[str, Any]:
+    """
+    Ask a batcher for everything that `Queue.seen` tells.
+
+    Args:
+        batcher: Who is asked.
+        damaged: Offsets of payloads whose bytes nobody can expect.
+    """
+    status = batcher.status()
+    return {
+        "status": attrs.evolve(
+            status,
+            open_load_ids=tuple(status.open_load_ids),
+            parked_load_ids=tuple(status.parked_load_ids),
+        ),
+        "parked": list(batcher.parked()),
+        "loads": list(batcher.loads()),
+        "last load": list(batcher.loads(1)),
+        "dead letters": [
+            attrs.evolve(letter, payload=None) if letter.offset in damaged else letter
+            for letter in batcher.dead_letters()
+        ],
+        "checkpoint": dict(batcher.checkpoint()),
+    }

@@ -27,7 +27,7 @@ from databricks_forwarder.protocols import RecallingBatcher
 from databricks_forwarder.settings import UploadPolicy
 from databricks_forwarder.testing.contracts._loads import NOON
 from databricks_forwarder.testing.machines._machine import Machine
-from databricks_forwarder.testing.machines._queue import GONE, Load, Queue
+from databricks_forwarder.testing.machines._queue import GONE, Load, Queue, seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -386,7 +386,7 @@ class BatcherMachine(Machine):
         expected = self._queue.seen()
         assert expected["status"].account.is_balanced
         for batcher in self._hosts:
-            assert expected == _seen(batcher, self._queue.damaged)
+            assert expected == seen(batcher, self._queue.damaged)
             if offers(batcher, RecallingBatcher):
                 notes = self._queue.notes
                 assert notes == {each: dict(batcher.notes(each)) for each in notes}
@@ -434,25 +434,6 @@ def _whole(record: Any) -> Any:
         message_count=record.message_count,
         payload=b"damaged",
     )
-
-
-def _seen(batcher: Batcher, damaged: set[Offset]) -> dict[str, Any]:
-    status = batcher.status()
-    return {
-        "status": attrs.evolve(
-            status,
-            open_load_ids=tuple(status.open_load_ids),
-            parked_load_ids=tuple(status.parked_load_ids),
-        ),
-        "parked": list(batcher.parked()),
-        "loads": list(batcher.loads()),
-        "last load": list(batcher.loads(1)),
-        "dead letters": [
-            attrs.evolve(letter, payload=None) if letter.offset in damaged else letter
-            for letter in batcher.dead_letters()
-        ],
-        "checkpoint": dict(batcher.checkpoint()),
-    }
 
 
 def _report(
