@@ -226,11 +226,13 @@ class Host:
     @contextmanager
     def _watched(self) -> Iterator[None]:
         kill, before = self._life.kill, sys.gettrace()
-        if self._lines is None or kill is None or self._calls < kill.call:
-            yield
-            return
-        sys.settrace(self._lines)
         try:
+            if (
+                self._lines is not None
+                and kill is not None
+                and kill.call <= self._calls
+            ):
+                sys.settrace(self._lines)
             yield
         finally:
             sys.settrace(before)

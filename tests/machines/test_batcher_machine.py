@@ -171,6 +171,46 @@ def test_a_broken_batcher_disagrees_with_the_list(name: str) -> None:
     assert finds_a_fault(machine_of(FOUND[name]))
 
 
+def test_a_batcher_that_refuses_nothing_is_told() -> None:
+    """
+    A call that was to raise and did not is a failure in words.
+    """
+    machine = MemoryMachine()
+    for host in machine._hosts:
+        host.note = lambda *args, **options: None  # type: ignore[method-assign]
+
+    with pytest.raises(AssertionError, match="LeaseLostError was to be raised"):
+        machine.settle_what_is_not_out(host=0, pick=0)
+    machine.teardown()
+
+
+class Forgetful:
+    """
+    A batcher that recalls no notes: it has no method for that.
+    """
+
+    def __init__(self, batcher: Any) -> None:
+        self._batcher = batcher
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "notes":
+            raise AttributeError(name)
+        return getattr(self._batcher, name)
+
+
+def test_a_batcher_that_recalls_nothing_is_not_asked_for_notes() -> None:
+    """
+    The machine compares what such a batcher tells, and that is enough.
+    """
+    machine = MemoryMachine()
+    machine._hosts = [Forgetful(each) for each in machine._hosts]
+    machine.append(host=0, messages=[1], positions=set())
+    machine.both_hosts_tell_what_the_list_tells()
+    machine.teardown()
+
+    assert not hasattr(machine._hosts[0], "notes")
+
+
 @pytest.mark.parametrize(
     "hook", [BatcherMachine.open, lambda machine: machine.damage(Offset(0))]
 )

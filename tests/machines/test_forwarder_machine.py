@@ -14,9 +14,18 @@ from machine_runs import bounded, finds_a_fault
 from walking import Composition, InMemory, OnDisk
 
 from databricks_forwarder.batchers.memory import MemoryBatcher
+from databricks_forwarder.errors import (
+    BatcherClosedError,
+    BatcherError,
+    PermanentError,
+)
 from databricks_forwarder.loaders.memory import MemoryLoader
 from databricks_forwarder.model import LoadId, LoadResult, OffsetRange
 from databricks_forwarder.stagers.memory import MemoryStager
+from databricks_forwarder.testing.faults import Killed
+from databricks_forwarder.testing.machines._machine import Machine
+from databricks_forwarder.testing.machines._misfortunes import Misfortune
+from databricks_forwarder.testing.machines._multiset import Drawn
 from databricks_forwarder.testing.machines.forwarder import ForwarderMachine
 
 
@@ -242,3 +251,44 @@ def test_a_machine_s_hooks_are_asked_for(hook: Any) -> None:
     """
     with pytest.raises(NotImplementedError):
         hook(object())
+
+
+def test_what_befalls_a_host_is_lived_through() -> None:
+    """
+    A refused append, a dead letter, a parked load: each is settled in the end.
+    """
+    machine = CompositionMachine()
+    batch = Drawn(names=["Open"])
+    machine.live([Misfortune("batcher", "append", 1, BatcherError)], closes=True)
+    machine.submit(batch)
+    machine.change_the_router(is_broken=True)
+    machine.submit_many(
+        [batch, Drawn(names=["Close"], is_unlucky=True), Drawn(names=[])]
+    )
+    machine.flush(times=1)
+    machine.look()
+    dead = len(list(machine._parts["batcher"].dead_letters()))
+    machine.change_the_router(is_broken=False)
+    machine.replay()
+    machine.live([Misfortune("loader", "load", 1, PermanentError)], closes=False)
+    machine.wait(minutes=16)
+    machine.flush(times=1)
+    parked = len(machine._parts["batcher"].parked())
+    machine.carry_on(pick=0)
+    machine.live([Misfortune("batcher", "append", 1, Killed, "after")], closes=True)
+    machine.submit(batch)
+    machine.look()
+    machine.teardown()
+
+    assert (1, 1) == (dead, parked)
+
+
+def test_an_error_that_nothing_explains_is_a_failure() -> None:
+    """
+    What a forwarder raises in a life in which nothing was to happen comes out.
+    """
+    machine = CompositionMachine()
+    machine._parts["batcher"].close()
+    with pytest.raises(BatcherClosedError):
+        machine.submit(Drawn(names=["Open"]))
+    Machine.teardown(machine)
