@@ -146,6 +146,28 @@ def kills(session: nox.Session) -> None:
 
 
 @nox.session
+def machines(session: nox.Session) -> None:
+    """
+    Run the state machines for long, in orders that are drawn anew each time.
+    """
+    session.install("--upgrade", "pip")
+    session.install("-e", ".", *group("tests"))
+    session.run(
+        "python",
+        "-m",
+        "pytest",
+        "tests/machines",
+        "-n",
+        "auto",
+        "--hypothesis-profile=machines",
+        "--timeout=7200",
+        "-o",
+        "faulthandler_timeout=7000",
+        *session.posargs,
+    )
+
+
+@nox.session
 def soak(session: nox.Session) -> None:
     """
     Let a host live long at a steady rate: ``-- --destination lake --minutes 30``.

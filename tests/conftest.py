@@ -8,8 +8,12 @@ import os
 from importlib.metadata import version
 
 import pytest
+from hypothesis import settings
 
 from databricks_forwarder.testing.clock import FakeClock
+
+# For `nox -s machines`.
+settings.register_profile("machines", max_examples=1000, deadline=None)
 
 
 @pytest.hookimpl(optionalhook=True)

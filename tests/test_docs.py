@@ -9,6 +9,7 @@ import importlib.util
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,7 @@ _SHOWN = re.compile(
 )
 _NOT_RUN = "Shown, not run by the tests: "
 _PROGRAM = ", run by the tests as a process"
+_CONSOLE = re.compile(r"^```console\n\$ (.*?)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _BLOCK = re.compile(r"^```(python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -106,7 +108,7 @@ def test_python_that_is_not_run_in_place_says_so() -> None:
 
     assert len(shown) == sum(page.count("{code-block} py") for page in pages)
     assert len(shown) == len(not_run) + len(programs)
-    assert PROGRAMS.keys() == {each.partition(",")[0] for each in programs}
+    assert {*PROGRAMS, *SUITES} == {each.partition(",")[0] for each in programs}
     for caption, text in shown.items():
         compile(text, caption, "exec")
 
@@ -155,6 +157,44 @@ def test_contracts_of_the_page_on_testing_routers_hold(tmp_path: Path) -> None:
     }
 
     assert {"TestTableByType": set(), "TestOneTable": {"R6"}} == examined
+
+
+# Of the page on writing a batcher: the files of tests, and pytest's exit code.
+SUITES = {"test_lines.py": 1, "test_append_only.py": 0}
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_suites_of_the_page_on_writing_batchers_say_what_it_says(
+    name: str, tmp_path: Path
+) -> None:
+    """
+    The first version fails at the clause that is shown, the mended one at none.
+    """
+    page = "docs/how-to/write-a-batcher.md"
+    (tmp_path / name).write_text(shown_on(page)[f"{name}{_PROGRAM}"])
+    shutil.copy(ROOT / "examples" / "append_only_batcher.py", tmp_path)
+    command, promised = next(
+        each
+        for each in _CONSOLE.findall((ROOT / page).read_text())
+        if each[0].endswith(name)
+    )
+    ran = subprocess.run(
+        [sys.executable, "-m", *command.split(), "--hypothesis-seed=1"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    promised, said = (
+        # How many tests there are, and how long they take, may change.
+        re.sub(r"\d+ (passed).*| - assert.*", r"\1", text).splitlines()
+        for text in (promised, ran.stdout)
+    )
+
+    assert SUITES[name] == ran.returncode
+    assert promised
+    assert [] == [line for line in promised if line not in said]
 
 
 def test_readme_has_two_commands_of_one_line() -> None:
