@@ -160,9 +160,9 @@ def machines(session: nox.Session) -> None:
         "-n",
         "auto",
         "--hypothesis-profile=machines",
-        "--timeout=7200",
+        "--timeout=21600",
         "-o",
-        "faulthandler_timeout=7000",
+        "faulthandler_timeout=21000",
         *session.posargs,
     )
 
