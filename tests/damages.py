@@ -10,10 +10,11 @@ from pathlib import Path
 import attrs
 from spools import Carried, Told, asked, carried, copied, fill, opened
 
+from databricks_forwarder.batchers._sqlite_file import PAGE_BYTES
 from databricks_forwarder.batchers.sqlite import RepairReport, repair
 from databricks_forwarder.errors import BatcherError, ConfigurationError
 
-PAGE = 4096
+PAGE = PAGE_BYTES
 
 
 @attrs.frozen
@@ -76,7 +77,15 @@ def root_of(path: Path, name: str) -> int:
     ((number,),) = asked(
         path, f"SELECT rootpage FROM sqlite_master WHERE name = '{name}'"
     )
-    return (int(str(number)) - 1) * PAGE
+    return (int(str(number)) - 1) * page_size(path)
+
+
+def page_size(path: Path) -> int:
+    """
+    Size of a database's pages.
+    """
+    ((size,),) = asked(path, "PRAGMA page_size")
+    return int(str(size))
 
 
 def lived_on(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "APPLICATION_ID",
     "FORMAT",
+    "PAGE_BYTES",
     "connect",
     "create",
     "make",
@@ -39,6 +40,15 @@ APPLICATION_ID = 0x6D_70_64_66
 
 FORMAT = 1
 """Version of the layout; see `databricks_forwarder.batchers.sqlite`."""
+
+PAGE_BYTES = 16384
+"""
+Size of the pages of new spool files.
+
+Batches are a few thousand bytes: of SQLite's own 4096 each would take a page
+and the half of another. Bulk goes in twice as fast with these, and a batch
+alone no slower (observed with SQLite 3.40.1).
+"""
 
 # How long to wait for another process that is writing.
 _BUSY_SECONDS = 30.0
@@ -106,12 +116,6 @@ CREATE TABLE checkpoints (
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {FORMAT};
 """
-
-
-# Batches are a few thousand bytes: of SQLite's own 4096 each would take a page
-# and the half of another. Bulk goes in and out twice as fast with these, and a
-# batch alone no slower (observed with SQLite 3.40 to 3.46).
-_PAGE_BYTES = 16384
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -184,7 +188,7 @@ def make(fresh: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
         msg = f"unable to open database file: {error.strerror}"
         raise sqlite3.OperationalError(msg) from error
     with closing(_connect(fresh, "rw")) as new:
-        new.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
+        new.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         new.execute("PRAGMA journal_mode = WAL")
         new.execute("PRAGMA synchronous = FULL")
         new.execute("PRAGMA fullfsync = ON")

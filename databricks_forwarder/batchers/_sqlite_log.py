@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, cast
 import attrs
 
 from databricks_forwarder.batchers._sqlite_errors import malformed
+from databricks_forwarder.batchers._sqlite_file import PAGE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -34,7 +35,6 @@ _FRAME = struct.Struct(">6I")
 _MASK = 0xFFFFFFFF
 _MAGIC = 0x377F0682
 _SIZES = frozenset(2**n for n in range(9, 17))
-_USUAL_SIZE = 4096
 
 _Sums = tuple[int, int]
 _Head = tuple[int, int, int, int, int, int]
@@ -185,8 +185,8 @@ def page_size_of(path: Path) -> int:
     size = int.from_bytes(header[16:18], "big")
     size = 65536 if size == 1 else size
     pages = int.from_bytes(header[28:32], "big")
-    is_told_twice = pages * size == file_size or pages * _USUAL_SIZE != file_size
-    return size if size in _SIZES and is_told_twice else _USUAL_SIZE
+    is_told_twice = pages * size == file_size or pages * PAGE_BYTES != file_size
+    return size if size in _SIZES and is_told_twice else PAGE_BYTES
 
 
 def _split(stored: bytes, page_size: int) -> Iterator[tuple[_Head, bytes]]:

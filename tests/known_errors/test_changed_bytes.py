@@ -178,7 +178,10 @@ CHANGES: dict[str, tuple[Callable[[Path], None], str]] = {
         lambda path: change(path, 16, (512).to_bytes(2, "big")),
         "spool",
     ),
-    "the schema": (lambda path: change(path, 200, b"\xff" * 3000), "is damaged"),
+    "the schema": (
+        lambda path: change(path, 200, b"\xff" * (PAGE - 200)),
+        "is damaged",
+    ),
     "the root of the records": (
         lambda path: change(path, root_of(path, "records"), b"\xff" * PAGE),
         "is damaged",

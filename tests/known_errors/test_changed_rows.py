@@ -22,6 +22,7 @@ from damages import (
     judge,
     lived_on,
     made,
+    page_size,
     place_of,
     refused_by,
     root_of,
@@ -481,7 +482,7 @@ def test_a_name_that_changed_is_never_taken_for_given(
     A table's name that changed on the disk stops the load that would go there.
     """
     root = root_of(counts.path, "names")
-    page = counts.path.read_bytes()[root : root + PAGE]
+    page = counts.path.read_bytes()[root : root + page_size(counts.path)]
     change(counts.path, root + page.index(b"event_navi"), b"evemt")
 
     with pytest.raises(SetupError, match="a name is not as it was given"):
@@ -497,7 +498,7 @@ def test_a_kind_that_changed_is_counted_as_what_it_was_asked_for(
     A row that says another kind than it is found under breaks nothing.
     """
     root = root_of(counts.path, "buckets")
-    page = counts.path.read_bytes()[root : root + PAGE]
+    page = counts.path.read_bytes()[root : root + page_size(counts.path)]
     change(counts.path, root + page.index(b"session_start"), b"sersion")
 
     assert not counts.totals([KIND], since=DAY).keys() - {KIND}

@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from damages import PAGE
 from power import Choice, after_power_cut, everything, nothing, recorded, restored, some
 from spools import (
     NOON,
@@ -38,8 +39,6 @@ from databricks_forwarder.errors import (
     BatcherFullError,
     ConfigurationError,
 )
-
-PAGE = 4096
 
 
 @pytest.fixture
