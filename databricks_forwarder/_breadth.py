@@ -19,6 +19,10 @@ __all__ = ["side_by_side"]
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
+# Longer than an engine takes for one call: the interpreter's end would take down
+# its thread's stack, which it does not survive. See `_leaving`.
+_GRACE_SECONDS = 2.0
+
 
 def side_by_side(
     call: Callable[[_T], _R],
@@ -33,7 +37,8 @@ def side_by_side(
 
     With a breadth of 1 all happens in the caller's thread. Who stops asking
     has the calls under way waited for, those not begun are never made; an
-    interrupt waits for none. The threads hold up the end of no process.
+    interrupt waits for none that is stuck. The threads hold up the end of no
+    process.
 
     Args:
         call: Called in threads of its own if there is any breadth.
@@ -65,6 +70,7 @@ def side_by_side(
                 yield under_way.pop(future), future
     except BaseException as error:
         if _is_interrupt(error):
+            wait(under_way, _GRACE_SECONDS)
             under_way.clear()
         raise
     finally:
