@@ -25,6 +25,7 @@ nox.options.sessions = [
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
+PEERS = ("duckdb", "dlt", "simdjson")
 SOURCES = (
     "databricks_forwarder",
     "tests",
@@ -213,11 +214,17 @@ def fuzz(session: nox.Session) -> None:
 @nox.session
 def benchmarks(session: nox.Session) -> None:
     """
-    Measure; the numbers are printed with the machine and the versions.
+    Measure, beside the current releases of the peers: ``-- --json figures.json``.
     """
-    session.install(".[lake,cli,testing]")
-    for program in sorted(Path("benchmarks").glob("*.py")):
-        session.run("python", str(program), *session.posargs)
+    session.install("-e", ".[lake,testing]")
+    peers = Path(session.create_tmp()).resolve() / "peers"
+    for peer in PEERS:
+        place = peers / peer
+        session.run("python", "-m", "venv", str(place))
+        pip = (str(place / "bin" / "python"), "-m", "pip", "install", "-q", "--upgrade")
+        session.run(*pip, *group(f"peer-{peer}"), external=True)
+    program = ("python", "-m", "benchmarks", "--peers", str(peers))
+    session.run(*program, *session.posargs)
 
 
 @nox.session
