@@ -9,15 +9,13 @@ by the load or by the number of tables.
 
 from __future__ import annotations
 
-from collections import Counter
-from contextlib import closing
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from databricks_forwarder._breadth import side_by_side
 from databricks_forwarder._memory import POOL, nulls
 from databricks_forwarder.model import ParquetFile
 
@@ -136,11 +134,46 @@ def _filled_leaves(path: str, array: pa.Array) -> Iterator[str]:
 @attrs.define
 class _Waiting:
     """
-    Rows of one table that are not in a file yet.
+    Rows of one table that are not in a file yet, in pieces of known size.
     """
 
-    rows: list[pa.RecordBatch] = attrs.field(factory=list)
+    pieces: deque[tuple[pa.RecordBatch, int]] = attrs.field(factory=deque)
     size_bytes: int = 0
+
+    def add(self, rows: pa.RecordBatch, size_bytes: int) -> None:
+        """
+        Have some more rows wait.
+        """
+        self.pieces.append((rows, size_bytes))
+        self.size_bytes += size_bytes
+
+    def take(self, at_least_bytes: int) -> pa.RecordBatch:
+        """
+        Take the first rows, as one piece, or all.
+
+        A piece costs as much to write as a thousand rows, so they are copied
+        into one; a few at a time, for the memory that takes.
+        """
+        taken = []
+        size_bytes = 0
+        while self.pieces and size_bytes < at_least_bytes:
+            rows, piece_bytes = self.pieces.popleft()
+            taken.append(rows)
+            size_bytes += piece_bytes
+        self.size_bytes -= size_bytes
+        return _combined(taken)
+
+    def combine(self) -> int:
+        """
+        Copy all into one piece, so that what they share with others can go.
+
+        Returns:
+            Bytes that this spares.
+        """
+        spared_bytes = _PIECE_BYTES * (len(self.pieces) - 1)
+        size_bytes = self.size_bytes - spared_bytes
+        self.add(self.take(self.size_bytes), size_bytes)
+        return spared_bytes
 
 
 @attrs.define
@@ -189,24 +222,12 @@ def _writer(path: Path, rows: pa.RecordBatch) -> pq.ParquetWriter:
     )
 
 
-def _write_group(group: tuple[_OpenFile, pa.RecordBatch]) -> None:
-    file, rows = group
-    file.write(rows)
-
-
-def _do_nothing() -> None:
-    pass
-
-
 # What a piece takes however few its rows, with 200 columns of buffers; observed
 # with pyarrow 26.0.1.
 _PIECE_BYTES = 16 * 2**10
 
-# Files written at once: Arrow does most of it without the interpreter's lock.
-_BREADTH = 2
-
-# Writing keeps no lease alive; whoever waits for a file looks up so often.
-_BEAT_SECONDS = 60.0
+# Rows of a table that are worth a row group, and are copied for it.
+_GROUP_BYTES = 16 * 2**20
 
 
 class TableFiles:
@@ -230,7 +251,7 @@ class TableFiles:
         folder: Path,
         load_id: LoadId,
         *,
-        max_waiting_bytes: int = 128 * 2**20,
+        max_waiting_bytes: int = 48 * 2**20,
         max_open_files: int = 32,
         max_file_bytes: int = 256 * 2**20,
     ) -> None:
@@ -255,9 +276,7 @@ class TableFiles:
             size_bytes: Memory that they take, about.
         """
         size_bytes += _PIECE_BYTES
-        waiting = self._waiting.setdefault(table, _Waiting())
-        waiting.rows.append(rows)
-        waiting.size_bytes += size_bytes
+        self._waiting.setdefault(table, _Waiting()).add(rows, size_bytes)
         self._waiting_bytes += size_bytes
         if self._waiting_bytes > self._max_waiting_bytes:
             self._make_room()
@@ -269,7 +288,9 @@ class TableFiles:
         Returns:
             The files by table name and part; each has at least one row.
         """
-        self._write_groups(list(self._waiting))
+        for table in list(self._waiting):
+            self._write_groups(table)
+            self._close(table)
         for table in list(self._open):
             self._close(table)
         return sorted(self._closed, key=lambda file: (file.table, file.part))
@@ -289,53 +310,26 @@ class TableFiles:
         The rows of a chunk share its memory: what stays is copied, so that
         the chunk can go.
         """
-        by_size = sorted(self._waiting, key=self._size_of, reverse=True)
-        left = self._waiting_bytes
-        large = []
-        for table in by_size:
-            if left > self._max_waiting_bytes // 2:
-                large.append(table)
-                left -= self._size_of(table)
-        self._write_groups(large)
-        for waiting in self._waiting.values():
-            spared = _PIECE_BYTES * (len(waiting.rows) - 1)
-            waiting.rows = [_combined(waiting.rows)]
-            waiting.size_bytes -= spared
-            self._waiting_bytes -= spared
+        for table in sorted(self._waiting, key=self._size_of, reverse=True):
+            if self._waiting_bytes <= self._max_waiting_bytes // 2:
+                self._waiting_bytes -= self._waiting[table].combine()
+            else:
+                self._write_groups(table)
 
     def _size_of(self, table: TableName) -> int:
         return self._waiting[table].size_bytes
 
-    def _write_groups(self, tables: Sequence[TableName]) -> None:
+    def _write_groups(self, table: TableName) -> None:
         """
-        Write what waits of *tables*, some of them side by side.
-
-        Which file has which rows is decided here, table after table, so that
-        it is the same whichever is written first.
+        Write all that waits of *table*.
         """
-        for first in range(0, len(tables), self._max_open_files):
-            together = tables[first : first + self._max_open_files]
-            files = [self._file_of(table) for table in together]
-            groups = zip(files, map(self._rows_of, together), strict=True)
-            written = side_by_side(
-                _write_group,
-                groups,
-                breadth=_BREADTH,
-                beat=_do_nothing,
-                beat_seconds=_BEAT_SECONDS,
-            )
-            with closing(written):
-                for _, done in written:
-                    done.result()
-            for table in together:
-                if self._open[table].path.stat().st_size >= self._max_file_bytes:
-                    self._close(table)
-
-    def _rows_of(self, table: TableName) -> pa.RecordBatch:
         waiting = self._waiting.pop(table)
         self._waiting_bytes -= waiting.size_bytes
-        # A piece costs as much to write as a thousand rows.
-        return _combined(waiting.rows)
+        file = self._file_of(table)
+        while waiting.pieces:
+            file.write(waiting.take(_GROUP_BYTES))
+        if file.path.stat().st_size >= self._max_file_bytes:
+            self._close(table)
 
     def _file_of(self, table: TableName) -> _OpenFile:
         # The table written last stands last: the first is the idlest.
