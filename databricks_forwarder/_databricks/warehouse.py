@@ -12,14 +12,6 @@ from typing import TYPE_CHECKING, Any
 from databricks_forwarder._databricks._proxies import require_same_proxy
 from databricks_forwarder._databricks._replies import told
 from databricks_forwarder._databricks._retries import retried
-from databricks_forwarder._databricks._session import (
-    Session,
-    Signature,
-    fate_of,
-    is_refusal,
-    name_of,
-    opened,
-)
 from databricks_forwarder._databricks._starting import Starting, WarehouseState
 from databricks_forwarder._databricks._stripped import first_line, stripped
 from databricks_forwarder._databricks.fates import (
@@ -37,8 +29,10 @@ from databricks_forwarder.errors import ForwarderError, SetupError, TransientErr
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+    from types import ModuleType
 
     from databricks_forwarder._databricks._rest import Rest
+    from databricks_forwarder._databricks._session import Session
     from databricks_forwarder._databricks.auth import TokenSource
     from databricks_forwarder.protocols import Clock
     from databricks_forwarder.settings import Endpoint
@@ -225,7 +219,7 @@ class Warehouse:
         Keep a session whose statement was refused; close it when it is worse.
         """
         is_unready = isinstance(fate, UnreadyError)
-        if is_refusal(error) or (
+        if _driver().is_refusal(error) or (
             isinstance(fate, RefusedForNowError) and not is_unready
         ):
             self._keep(session)
@@ -240,10 +234,10 @@ class Warehouse:
 
     def _opened(self, open_seconds: float, socket_seconds: float) -> Session:
         # Signing in has fates of its own; the driver would hide them.
-        signature = Signature(self._tokens)
+        signature = _driver().Signature(self._tokens)
         doing = f"opening a session on SQL warehouse {self._id}"
         future = begun(
-            lambda: opened(
+            lambda: _driver().opened(
                 self._endpoint,
                 self._id,
                 signature,
@@ -258,7 +252,8 @@ class Warehouse:
             raise RefusedForNowError(msg)
         error = future.exception()
         if error is None:
-            return future.result()
+            session: Session = future.result()
+            return session
         fate = self._opening_fate(self._fate(error, doing), doing)
         cause = stripped(error)
         if isinstance(fate, RefusedTokenError):
@@ -275,10 +270,12 @@ class Warehouse:
         return fate
 
     def _fate(self, error: BaseException, doing: str) -> ForwarderError:
-        fate = fate_of(error, doing, client_id=self._tokens.client_id)
+        client_id = self._tokens.client_id
+        fate: ForwarderError | None
+        fate = _driver().fate_of(error, doing, client_id=client_id)
         if fate is None:
             with self._counting:
-                self.unknown_errors[name_of(error)] += 1
+                self.unknown_errors[_driver().name_of(error)] += 1
             said = first_line(error)
             return TransientError(f"{doing} failed: {said}; it will be tried again")
         return fate
@@ -296,6 +293,17 @@ class Warehouse:
 
         future.add_done_callback(lambda _: session.drop())
         are_over([begun(stop)], _STOP_SECONDS)
+
+
+def _driver() -> ModuleType:
+    """
+    What knows the SQL driver, which takes a third of a second to import.
+
+    The first submit of a host does not wait for it.
+    """
+    from databricks_forwarder._databricks import _session  # noqa: PLC0415
+
+    return _session
 
 
 def _drop_late(future: Future[Session]) -> None:
