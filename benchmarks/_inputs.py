@@ -106,7 +106,7 @@ def columns(bench: Bench) -> Path:
 
 
 def _columns() -> dict[str, str]:
-    from databricks_forwarder._rows import OWN_COLUMNS, schema_of
+    from databricks_forwarder._table_columns import OWN_COLUMNS, schema_of
 
     own = {name for name, _, _ in OWN_COLUMNS} | {"_rescued_data", "data", "event_type"}
     schema = schema_of(None)

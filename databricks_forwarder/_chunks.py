@@ -23,8 +23,8 @@ from databricks_forwarder.mparticle.decode import DecodedBatch, decode, shared_b
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from databricks_forwarder._parquet import TableFiles
     from databricks_forwarder._progress import Routes
+    from databricks_forwarder._table_files import TableFiles
     from databricks_forwarder.model import EventKey, Lease, LoadId, Record, Table
     from databricks_forwarder.mparticle.keys import KeyMaker
 

@@ -41,17 +41,17 @@ from databricks_forwarder._loading import (
     set_aside,
     try_tables,
 )
-from databricks_forwarder._parquet import TableFiles
 from databricks_forwarder._progress import Staging, routes_note, staging_note
 from databricks_forwarder._reports import broken_off_report, carried_report
 from databricks_forwarder._routes import ask
-from databricks_forwarder._rows import schema_of
 from databricks_forwarder._scratch import (
     load_folder,
     load_folders,
     remove_folders,
     remove_others,
 )
+from databricks_forwarder._table_columns import schema_of
+from databricks_forwarder._table_files import TableFiles
 from databricks_forwarder.errors import ForwarderError
 from databricks_forwarder.mparticle.keys import KeyMaker
 from databricks_forwarder.protocols import (

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from functools import cache
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +17,16 @@ import attrs
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from databricks_forwarder._columns import arrow_type, build, spread
+from databricks_forwarder._columns import build, spread
 from databricks_forwarder._gathered import Gathered
 from databricks_forwarder._memory import filled_bytes, nulls
+from databricks_forwarder._table_columns import TIMESTAMP, body_schema, schema_of
 from databricks_forwarder.mparticle.batch import Batch, body_of
 from databricks_forwarder.mparticle.coerce import is_unicode
 from databricks_forwarder.mparticle.shapes import Object, object_shape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from msgspec import Struct
@@ -37,41 +37,9 @@ if TYPE_CHECKING:
     _Message = tuple[int, int, Table, DecodedEvent | None]
     """Index of the batch in its chunk, place in the batch, table, event."""
 
-__all__ = [
-    "OWN_COLUMNS",
-    "RoutedBatch",
-    "TableRows",
-    "arrange",
-    "column_comments",
-    "schema_of",
-]
+__all__ = ["RoutedBatch", "TableRows", "arrange"]
 
-_TIMESTAMP = pa.timestamp("us", tz="UTC")
-
-OWN_COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
-    (
-        "_event_timestamp",
-        _TIMESTAMP,
-        "When it happened: the event's own time, else the batch's, else received.",
-    ),
-    ("_received_at", _TIMESTAMP, "When the batch was handed in."),
-    (
-        "_load_id",
-        pa.string(),
-        "The load that brought the row; it begins with the id of the spool.",
-    ),
-    ("_offset", pa.int64(), "The record in the spool that the row came from."),
-    (
-        "_position",
-        pa.int32(),
-        "Place of the event in its batch, from 0; with offset and spool id a key.",
-    ),
-)
-"""The library's own columns, with what they hold; they come first."""
-
-_RESCUED = "_rescued_data"
 _BATCH = object_shape(Batch)
-_BATCH_FIELDS = [pa.field(each.name, arrow_type(each.shape)) for each in _BATCH.fields]
 
 
 @attrs.frozen
@@ -108,51 +76,6 @@ class TableRows:
     rows: pa.RecordBatch = attrs.field(repr=False)
     rescued_count: int
     size_bytes: int
-
-
-@cache
-def schema_of(event_type: str | None) -> pa.Schema:
-    """
-    The columns of a table, all nullable, the same whatever a day brings.
-
-    Args:
-        event_type: The event type that the table is for; None, or one that
-            the library does not know, for the fields of all event types.
-    """
-    return _schema_of(object_shape(body_of(event_type)))
-
-
-@cache
-def _schema_of(body: Object) -> pa.Schema:
-    return pa.schema(
-        [
-            pa.field("event_type", pa.string()),
-            *(pa.field(name, type_) for name, type_, _ in OWN_COLUMNS),
-            *_BATCH_FIELDS,
-            pa.field("data", arrow_type(body)),
-            pa.field(_RESCUED, pa.string()),
-        ]
-    )
-
-
-@cache
-def column_comments() -> Mapping[str, str]:
-    """
-    What each column holds, by its name, for engines that keep such comments.
-    """
-    return {
-        **{
-            field.name: f"{field.name} of the mParticle batch."
-            for field in _BATCH_FIELDS
-        },
-        **{name: holds for name, _, holds in OWN_COLUMNS},
-        "event_type": "Type of the event; null for a batch without events.",
-        "data": "Fields of the event.",
-        _RESCUED: (
-            "JSON object: path in the batch to the value that fits no column; null "
-            "when all fit."
-        ),
-    }
 
 
 class _Messages:
@@ -264,7 +187,7 @@ class _BatchColumns:
     def __init__(self, chunk: _Chunk, load_id: LoadId) -> None:
         self.rescued = chunk.rescued
         self.load_id = load_id
-        self.received_at = pa.array(chunk.received_at, _TIMESTAMP)
+        self.received_at = pa.array(chunk.received_at, TIMESTAMP)
         self.offset = pa.array(chunk.offsets, pa.int64())
         whole = build(_BATCH, chunk.batches, self._rescue)
         self.fields = whole.flatten()
@@ -338,7 +261,7 @@ def _build_rows(
         data,
         spread(texts, rows),
     ]
-    return pa.RecordBatch.from_arrays(arrays, schema=_schema_of(body))
+    return pa.RecordBatch.from_arrays(arrays, schema=body_schema(body))
 
 
 def _widen(narrow: pa.RecordBatch) -> pa.RecordBatch:
@@ -380,7 +303,7 @@ def _moments(milliseconds: pa.Array) -> pa.Array:
         pc.greater_equal(milliseconds, _FIRST_MS), pc.less_equal(milliseconds, _LAST_MS)
     )
     kept = pc.if_else(is_in_range, milliseconds, pa.scalar(None, pa.int64()))
-    return pc.multiply(kept, 1000).cast(_TIMESTAMP)
+    return pc.multiply(kept, 1000).cast(TIMESTAMP)
 
 
 def _rescued_texts(

@@ -20,7 +20,7 @@ import pytest
 from contract_runner import failing_clauses
 
 from databricks_forwarder import protocols
-from databricks_forwarder._rows import schema_of
+from databricks_forwarder._table_columns import schema_of
 from databricks_forwarder.mparticle.batch import BODIES
 from databricks_forwarder.mparticle.shapes import object_shape
 from databricks_forwarder.testing.contracts import destination

@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from databricks_forwarder import _parquet
-from databricks_forwarder._parquet import TableFiles, read_footer, read_table
+from databricks_forwarder import _table_files
+from databricks_forwarder._parquet import read_footer, read_table
+from databricks_forwarder._table_files import TableFiles
 from databricks_forwarder.model import LoadId, ParquetFile, TableName
 
 LOAD = LoadId("0123456789ab-0-9")
@@ -116,7 +117,7 @@ def test_room_is_made_by_writing_the_largest(
     """
     When too much waits the largest table is written, the small ones wait on.
     """
-    monkeypatch.setattr(_parquet, "_PIECE_BYTES", 0)
+    monkeypatch.setattr(_table_files, "_PIECE_BYTES", 0)
     files = make(max_waiting_bytes=20_000)
     put(files, "small", rows(0, 10))
     put(files, "large", rows(0, 1_000))

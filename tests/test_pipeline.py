@@ -20,7 +20,7 @@ from walking import InMemory, as_it_is, batch, custom, event_ids, places, sizes
 
 from databricks_forwarder import Forwarder
 from databricks_forwarder._backoff import MAX_ATTEMPTS, MAX_TABLE_ATTEMPTS
-from databricks_forwarder._parquet import TableFiles
+from databricks_forwarder._table_files import TableFiles
 from databricks_forwarder.errors import (
     ConfigurationError,
     ForwarderError,

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from databricks_forwarder._rows import OWN_COLUMNS, schema_of
+from databricks_forwarder._table_columns import OWN_COLUMNS, schema_of
 from databricks_forwarder.mparticle.batch import BODIES, EVENT_TYPES, IDENTITY_TYPES
 
 SCHEMA = Path(__file__).parents[2] / "shared/reference/mparticle-batch.schema.json"

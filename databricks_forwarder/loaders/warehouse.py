@@ -43,7 +43,7 @@ from databricks_forwarder._databricks.statements import (
     identifier,
 )
 from databricks_forwarder._databricks.types import from_sql_type
-from databricks_forwarder._rows import column_comments
+from databricks_forwarder._table_columns import column_comments
 from databricks_forwarder.errors import PermanentError, SchemaError, SetupError
 from databricks_forwarder.loaders._schemas import added, covers, widened
 from databricks_forwarder.loaders._warehouse_check import findings

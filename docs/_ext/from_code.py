@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from databricks_forwarder import protocols
-from databricks_forwarder._rows import OWN_COLUMNS, schema_of
+from databricks_forwarder._table_columns import OWN_COLUMNS, schema_of
 from databricks_forwarder.mparticle.batch import BODIES
 from databricks_forwarder.testing import contracts
 from databricks_forwarder.testing.contracts import destination

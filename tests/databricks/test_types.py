@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from databricks_forwarder._databricks.types import from_sql_type, to_sql_type
-from databricks_forwarder._rows import schema_of
+from databricks_forwarder._table_columns import schema_of
 from databricks_forwarder.loaders._schemas import widened
 from databricks_forwarder.model import TableName
 from databricks_forwarder.mparticle.batch import BODIES

@@ -18,7 +18,7 @@ from schemas import connected, new_schema, rows_of, workspace
 from databricks_forwarder import DatabricksSettings
 from databricks_forwarder._databricks.client import DatabricksClient
 from databricks_forwarder._databricks.types import from_sql_type
-from databricks_forwarder._rows import schema_of
+from databricks_forwarder._table_columns import schema_of
 from databricks_forwarder.errors import (
     PermanentError,
     SchemaError,
