@@ -33,7 +33,8 @@ def spool_of(arguments: argparse.Namespace) -> Path:
     if arguments.lake is not None:
         return Path(arguments.lake, "_forwarder", "spool.db")
     if getattr(arguments, "databricks", False):
-        raise ConfigurationError("say which spool: --spool FILE, made when needed")
+        msg = "say which spool: --spool FILE; forward makes it when needed"
+        raise ConfigurationError(msg)
     raise ConfigurationError("say which spool: --spool FILE, or --lake DIR for its own")
 
 

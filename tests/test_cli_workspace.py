@@ -180,7 +180,8 @@ def test_a_workspace_needs_its_spool_named(
 
     assert (2, True) == (
         code,
-        "say which spool: --spool FILE, made when needed\n" in capsys.readouterr().err,
+        "say which spool: --spool FILE; forward makes it when needed\n"
+        in capsys.readouterr().err,
     )
 
 
