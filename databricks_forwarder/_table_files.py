@@ -32,6 +32,10 @@ __all__ = ["TableFiles"]
 # with pyarrow 26.0.1.
 _PIECE_BYTES = 16 * 2**10
 
+# As many tables share the usual room; more get more of it, up to a bound.
+_USUAL_TABLES = 200
+_MOST_ROOM = 2.0
+
 # Rows of a table that are worth a row group, and are copied for it.
 _GROUP_BYTES = 16 * 2**20
 
@@ -120,7 +124,8 @@ class TableFiles:
     Args:
         folder: Where the files are made; exists, and is empty.
         load_id: Whose files they are.
-        max_waiting_bytes: Arrow bytes of all waiting rows, about.
+        max_waiting_bytes: Arrow bytes of all waiting rows, about; with more
+            than 200 tables more, up to twice as much.
         max_open_files: Files being written at the same time.
         max_file_bytes: Written bytes after which a file is closed.
     """
@@ -132,7 +137,7 @@ class TableFiles:
         *,
         max_waiting_bytes: int = 48 * 2**20,
         max_open_files: int = 32,
-        max_file_bytes: int = 256 * 2**20,
+        max_file_bytes: int = 128 * 2**20,
     ) -> None:
         self._folder = folder
         self._load_id = load_id
@@ -157,7 +162,7 @@ class TableFiles:
         size_bytes += _PIECE_BYTES
         self._waiting.setdefault(table, _Waiting()).add(rows, size_bytes)
         self._waiting_bytes += size_bytes
-        if self._waiting_bytes > self._max_waiting_bytes:
+        if self._waiting_bytes > self._room_bytes():
             self._make_room()
 
     def finish(self) -> Sequence[ParquetFile]:
@@ -182,6 +187,13 @@ class TableFiles:
             file.close()
         self._open.clear()
 
+    def _room_bytes(self) -> int:
+        """
+        How much may wait: more for many tables, or their row groups are tiny.
+        """
+        by_tables = min(_MOST_ROOM, len(self._waiting) / _USUAL_TABLES)
+        return int(self._max_waiting_bytes * max(1.0, by_tables))
+
     def _make_room(self) -> None:
         """
         Write the largest tables' rows until half the room is free.
@@ -189,8 +201,9 @@ class TableFiles:
         The rows of a chunk share its memory: what stays is copied, so that
         the chunk can go.
         """
+        room_bytes = self._room_bytes()
         for table in sorted(self._waiting, key=self._size_of, reverse=True):
-            if self._waiting_bytes <= self._max_waiting_bytes // 2:
+            if self._waiting_bytes <= room_bytes // 2:
                 self._waiting_bytes -= self._waiting[table].combine()
             else:
                 self._write_groups(table)

@@ -90,7 +90,7 @@ class DeltaLoader:
         ConfigurationError: The root is no folder that a lake can be in.
     """
 
-    breadth = 4
+    breadth = 2
     """How many tables at once are worth while: most of a commit is waiting."""
 
     def __init__(self, root: Path | str) -> None:
@@ -207,7 +207,8 @@ class DeltaLoader:
             known = set(held)
             added = pa.schema(column for column in grown if column not in known)
             found.alter.add_columns(self._engine.Schema.from_arrow(added).fields)
-        self._schemas[table] = grown
+        # Most tables have one schema, which is large: one is enough to keep.
+        self._schemas[table] = schema if grown.equals(schema) else grown
 
     def _create(self, table: TableName, schema: pa.Schema) -> None:
         # Two creators at once would both commit: the rename lets one in.

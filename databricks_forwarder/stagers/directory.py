@@ -30,7 +30,7 @@ class DirectoryStager:
         root: Folder for staged files and nothing else; made when needed.
     """
 
-    breadth = 4
+    breadth = 2
     """How many files at once are worth while: a disk is told to sync them."""
 
     def __init__(self, root: Path | str) -> None:
