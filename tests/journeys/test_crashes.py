@@ -13,6 +13,7 @@ from walking import (
     COMPOSITIONS,
     Composition,
     InMemory,
+    OnDisk,
     batch,
     custom,
     event_ids,
@@ -20,6 +21,7 @@ from walking import (
 )
 
 from databricks_forwarder.errors import PermanentError
+from databricks_forwarder.loaders.delta import DeltaLoader
 from databricks_forwarder.model import Account, EventKind, Payload
 from databricks_forwarder.settings import ConnectionSettings
 from databricks_forwarder.testing.faults import Fail, Killed, faulty
@@ -246,8 +248,11 @@ def test_a_death_between_tables_leaves_whole_tables(
     crash(composition, ("loader", "load", nth, "after"))
 
     sizes = [len(table) for table in composition.tables().values()]
+    loaded = sum(size > 0 for size in sizes)
+    # What is under way beside the one that dies may come to its end.
+    beside = DeltaLoader.breadth - 1 if isinstance(composition, OnDisk) else 0
 
-    assert nth == sum(size > 0 for size in sizes)
+    assert nth <= loaded <= nth + beside
     assert set(sizes) <= {0, 1, 3}
 
 
