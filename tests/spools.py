@@ -108,7 +108,7 @@ class Told:
     checkpoint: dict[str, str] = attrs.field(factory=dict)
 
 
-def fill(batcher: SqliteBatcher, *, waiting: int = 6, size: int = 300) -> Told:
+def fill(batcher: SqliteBatcher, *, waiting: int = 6, size: int = 5_000) -> Told:
     """
     Put something of everything into a new spool.
 
@@ -141,7 +141,7 @@ def fill(batcher: SqliteBatcher, *, waiting: int = 6, size: int = 300) -> Told:
     for number in range(first, first + waiting):
         batcher.append([payload(number, size)], at=NOON)
         told.records[number] = payload(number, size).document
-    large = [payload(first + waiting + number, 9_000) for number in range(2)]
+    large = [payload(first + waiting + number, 36_000) for number in range(2)]
     batcher.append(large, at=NOON, checkpoint={"p0": "1042", "p1": "7"})
     for number, each in enumerate(large, first + waiting):
         told.records[number] = each.document

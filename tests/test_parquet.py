@@ -99,6 +99,21 @@ def test_a_table_has_one_file(make: Make) -> None:
     assert all(SCHEMA.equals(read_footer(file.path).schema) for file in made)
 
 
+def test_files_that_can_not_be_made_are_closed_all_the_same(make: Make) -> None:
+    """
+    Without their folder nothing is written, and nothing is left to be closed.
+    """
+    files = make()
+    put(files, "a", rows(0, 2))
+    files._folder.rmdir()
+
+    with pytest.raises(FileNotFoundError):
+        files.finish()
+    files.close()
+
+    assert not files._folder.exists()
+
+
 def test_small_tables_wait_until_the_end(make: Make) -> None:
     """
     Nothing is written as long as all that waits has room.

@@ -121,6 +121,21 @@ def test_whatever_changes_in_the_log_is_told(
         judge(told, result, mended)
 
 
+def test_a_log_without_its_header_is_read_all_the_same(
+    logged: Made, tmp_path: Path
+) -> None:
+    """
+    The frames of a log whose header changed say what they belong to.
+    """
+    path = logged.copy(tmp_path / "changed")
+    flip(path.with_name(f"{path.name}-wal"), 17)
+    result, mended = lived_on(path)
+
+    assert mended is not None
+    assert mended.is_whole
+    judge(logged.told, result, mended)
+
+
 def test_a_changed_payload_dies_alone_in_the_walk(tmp_path: Path) -> None:
     """
     A payload that changed on the disk is a dead letter, its neighbours are loaded.
