@@ -105,7 +105,7 @@ def _arrow(source: Path, typed: dict[str, str]) -> Iterator[Any]:
 
     columns = ", ".join(f"{name}: '{type_}'" for name, type_ in typed.items())
     batch = ", ".join(name for name in typed if name != "events")
-    relation = duckdb.sql(
+    relation: Any = duckdb.sql(
         f"SELECT {batch}, unnest(events, max_depth := 1) AS event "
         f"FROM read_json('{source}', format = 'newline_delimited', "
         f"columns = {{{columns}}})"
