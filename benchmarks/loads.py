@@ -170,7 +170,7 @@ def _many_tables(bench: Bench) -> dict[int, list[Came]]:
     """
     Runs of the same events by the number of their tables, all of them new.
     """
-    counts = {1: 3, 10: 2, 100: 2, 1000: 1}
+    counts = {1: 2, 10: 1, 100: 1, 1000: 1}
     if bench.is_tiny:
         counts = {1: 1, 5: 1}
 
