@@ -39,6 +39,7 @@ from spools import (
 from tries import SEED, tries
 
 from databricks_forwarder import Forwarder
+from databricks_forwarder.batchers._sqlite_log import read_log
 from databricks_forwarder.batchers.sqlite import (
     SqliteBatcher,
     repair,
@@ -119,6 +120,16 @@ def test_whatever_changes_in_the_log_is_told(
                 dead=dict(told.records),
             )
         judge(told, result, mended)
+
+
+def test_a_whole_log_is_broken_nowhere(logged: Made, tmp_path: Path) -> None:
+    """
+    Of a log that is as it was written nothing is missing, and nothing goes on.
+    """
+    log = read_log(logged.copy(tmp_path / "whole"))
+
+    assert log is not None
+    assert (None, None) == (log.broken_at, log.resumes_at)
 
 
 def test_a_log_without_its_header_is_read_all_the_same(
@@ -215,6 +226,10 @@ CHANGES: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "a load's name": (
         lambda path: change(path, place_of(path, b"-8-11"), b"-8-19"),
+        "is damaged",
+    ),
+    "a text that is none": (
+        lambda path: change(path, place_of(path, b"p01042"), b"p0\xff042"),
         "is damaged",
     ),
     "the end": (
