@@ -19,7 +19,12 @@ from databricks.sql.thrift_api.TCLIService import ttypes
 from sql_clients import cursor_of, failed_connect, rows_of, thrift_call
 
 from databricks_forwarder.testing.clock import FakeClock
-from databricks_forwarder.testing.workspace import Fault, Workspace
+from databricks_forwarder.testing.workspace import (
+    Fault,
+    Workspace,
+    _thrift,
+    _thrift_calls,
+)
 from databricks_forwarder.testing.workspace._results import Session
 
 
@@ -632,6 +637,27 @@ class TestCalls:
         assert [(0, True), (0, True), (2, False)] == [
             (page.results.startRowOffset, page.hasMoreRows) for page in pages
         ]
+
+    def test_an_end_right_after_the_look(self, monkeypatch: Any) -> None:
+        """
+        A statement that ends just after it was told to run can be asked for.
+        """
+        status_of = _thrift_calls._status
+
+        def ended_since(operation: Any) -> Any:
+            status = status_of(operation)
+            operation.wait(None)
+            return status
+
+        monkeypatch.setattr(_thrift, "_POLL_SECONDS", 0.0)
+        monkeypatch.setattr(_thrift_calls, "_status", ended_since)
+        with Workspace() as workspace:
+            workspace.fail(Fault(on="statement", matching="SELECT 1", seconds=0.2))
+            with cursor_of(workspace) as cursor:
+                cursor.execute("SELECT 1 AS one")
+                rows = cursor.fetchall()
+
+        assert [(1,)] == list(map(tuple, rows))
 
     def test_odd_pages(self, shared: Workspace) -> None:
         """

@@ -234,8 +234,9 @@ class Operation:
     ) -> None:
         with self._lock:
             if not self._ended.is_set():
-                self._state, self._result = state, result
-                self.refusal, self.mishap = refusal, mishap
+                # Who sees the new state finds what belongs to it.
+                self._result, self.refusal, self.mishap = result, refusal, mishap
+                self._state = state
                 self._ended.set()
 
 

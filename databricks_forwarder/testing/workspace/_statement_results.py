@@ -79,13 +79,14 @@ class StatementResults:
         How far a statement is, and the first of its rows if it is done.
         """
         told: dict[str, Any] = {"statement_id": str(operation.id)}
-        refusal = operation.refusal
-        if operation.state == "SUCCEEDED":
+        # It may change between two looks; why it failed is there before it has.
+        state, refusal = operation.state, operation.refusal
+        if state == "SUCCEEDED":
             try:
                 told |= self._manifest(operation)
             except RefusedError as error:
                 refusal = error
-        told["status"] = {"state": "FAILED" if refusal else operation.state}
+        told["status"] = {"state": "FAILED" if refusal else state}
         if refusal:
             told["status"] |= {
                 "error": {"error_code": "BAD_REQUEST", "message": refusal.display},

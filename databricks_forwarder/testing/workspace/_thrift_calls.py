@@ -187,8 +187,10 @@ class Call:
         The whole way of a short statement, in the reply to its beginning.
         """
         operation.wait(self._poll_seconds)
-        direct = ttypes.TSparkDirectResults(operationStatus=_status(operation))
-        if operation.state == "SUCCEEDED":
+        status = _status(operation)
+        direct = ttypes.TSparkDirectResults(operationStatus=status)
+        # As it was told: a client to which it still runs will ask again.
+        if status.operationState == ttypes.TOperationState.FINISHED_STATE:
             direct.resultSetMetadata = self._metadata(operation)
             direct.resultSet = self._page(operation, wanted)
             if not direct.resultSet.hasMoreRows:
@@ -297,9 +299,11 @@ def refused(error: RefusedError) -> Any:
 
 
 def _status(operation: Operation) -> Any:
+    # It may change between two looks.
+    state = operation.state
     status = ttypes.TGetOperationStatusResp(
         status=OK,
-        operationState=_STATES[operation.state],
+        operationState=_STATES[state],
         hasResultSet=True,
     )
     refusal = operation.refusal
@@ -307,6 +311,6 @@ def _status(operation: Operation) -> Any:
         status.sqlState = refusal.sqlstate
         status.errorMessage = status.displayMessage = refusal.display
         status.diagnosticInfo = refusal.display
-    if operation.state == "SUCCEEDED":
+    if state == "SUCCEEDED":
         status.numModifiedRows = operation.result.modified_row_count
     return status
