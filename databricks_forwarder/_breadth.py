@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from databricks_forwarder._side_threads import begun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator, Sequence
 
 __all__ = ["side_by_side"]
 
@@ -26,7 +26,7 @@ _GRACE_SECONDS = 2.0
 
 def side_by_side(
     call: Callable[[_T], _R],
-    items: Iterable[_T],
+    items: Sequence[_T],
     *,
     breadth: int,
     beat: Callable[[], None],
@@ -42,8 +42,7 @@ def side_by_side(
 
     Args:
         call: Called in threads of its own if there is any breadth.
-        items: In the order in which the calls begin; each is asked for when
-            its call can.
+        items: In the order in which the calls begin.
         breadth: At least 1.
         beat: Called in the caller's thread, also while calls are under way.
         beat_seconds: How often at least.

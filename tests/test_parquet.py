@@ -99,6 +99,42 @@ def test_a_table_has_one_file(make: Make) -> None:
     assert all(SCHEMA.equals(read_footer(file.path).schema) for file in made)
 
 
+def test_many_tables_have_more_room(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    With more tables than usual more may wait, up to twice as much.
+    """
+    monkeypatch.setattr(_table_files, "_PIECE_BYTES", 0)
+    monkeypatch.setattr(_table_files, "_USUAL_TABLES", 2)
+    files = make(max_waiting_bytes=1000)
+    for number in range(8):
+        files.write(TableName(f"t{number}"), rows(0, 1), 240)
+    waited = list(files._folder.iterdir())
+    files.write(TableName("t8"), rows(0, 1), 240)
+
+    assert [] == waited
+    assert [] != list(files._folder.iterdir())
+
+
+def test_a_row_group_is_no_larger_than_it_must_be(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    What waits of a large table is written in row groups, piece after piece.
+    """
+    monkeypatch.setattr(_table_files, "_PIECE_BYTES", 0)
+    monkeypatch.setattr(_table_files, "_GROUP_BYTES", 100)
+    files = make()
+    for first in range(0, 12, 3):
+        files.write(TableName("large"), rows(first, 3), 60)
+    (made,) = files.finish()
+    groups = pq.ParquetFile(made.path).metadata
+
+    assert [6, 6] == [groups.row_group(n).num_rows for n in range(2)]
+    assert list(range(12)) == numbers(made)
+
+
 def test_files_that_can_not_be_made_are_closed_all_the_same(make: Make) -> None:
     """
     Without their folder nothing is written, and nothing is left to be closed.

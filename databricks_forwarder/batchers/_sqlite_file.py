@@ -46,8 +46,8 @@ PAGE_BYTES = 16384
 Size of the pages of new spool files.
 
 Batches are a few thousand bytes: of SQLite's own 4096 each would take a page
-and the half of another. Bulk goes in twice as fast with these, and a batch
-alone no slower (observed with SQLite 3.40.1).
+and the half of another. With these a thousand at once go in a third faster,
+and one alone 15 % slower (observed with SQLite 3.40.1).
 """
 
 # How long to wait for another process that is writing.

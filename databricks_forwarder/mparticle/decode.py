@@ -168,6 +168,7 @@ def _refuse_repeated_keys(
     bodies = [event.data for event in events if event.data is not None]
     understood = _encoder.encode([batch, *bodies])
     around = has_events + len(events) + len(bodies)
+    # Most payloads have no escape at all, which is soon seen.
     if (b"\\" in payload and b"\\u003" in payload) or (
         payload.count(b":") != understood.count(b":") + around
         and _valued_colons(payload) != _valued_colons(understood) + around
