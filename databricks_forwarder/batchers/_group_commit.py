@@ -83,6 +83,13 @@ class GroupCommit(Generic[_Entry, _Outcome]):
             raise type(member.outcome)(*member.outcome.args) from member.outcome
         return member.outcome  # type: ignore[return-value]
 
+    def let_pass(self) -> None:
+        """
+        Wait until the group that is being stored, if any is, is settled.
+        """
+        with self._turn:
+            pass
+
     def _lead(self) -> None:
         group: list[_Member[_Entry, _Outcome]] = []
 

@@ -19,6 +19,25 @@ __all__ = ["read_spool", "read_status", "read_waiting", "require_all"]
 
 _ID = re.compile("[0-9a-f]{12}")
 
+_LEFT_OVER = """
+    removals CROSS JOIN records INDEXED BY records_sizes
+    ON records.offset BETWEEN removals.first AND removals.last
+"""
+_PENDING = f"""
+    SELECT (
+        SELECT coalesce(sum(message_count), 0) FROM records INDEXED BY records_sizes
+    )
+    - (SELECT coalesce(sum(message_count), 0) FROM {_LEFT_OVER})
+    - (SELECT coalesce(sum(loaded + dropped), 0) FROM loads)
+"""  # noqa: S608 (our own text)
+_MISSING = f"""
+    SELECT next_offset - next_waiting
+    + (SELECT coalesce(sum(last - first + 1), 0) FROM loads)
+    - (SELECT count(*) FROM records INDEXED BY records_sizes)
+    + (SELECT count(*) FROM {_LEFT_OVER})
+    FROM spool
+"""  # noqa: S608 (our own text)
+
 
 def read_status(database: sqlite3.Connection) -> BatcherStatus:
     """
@@ -32,11 +51,7 @@ def read_status(database: sqlite3.Connection) -> BatcherStatus:
         ).fetchone(),
     )
     require_all(database)
-    (pending,) = database.execute(
-        "SELECT (SELECT coalesce(sum(message_count), 0)"
-        " FROM records INDEXED BY records_sizes)"
-        " - (SELECT coalesce(sum(loaded + dropped), 0) FROM loads)"
-    ).fetchone()
+    (pending,) = database.execute(_PENDING).fetchone()
     received, loaded, dead, dropped = totals
     return BatcherStatus(
         account=Account(
@@ -92,10 +107,6 @@ def require_all(database: sqlite3.Connection) -> None:
     """
     See that each offset that waits or is in a load has its record.
     """
-    row = database.execute(
-        "SELECT next_offset - next_waiting"
-        " + (SELECT coalesce(sum(last - first + 1), 0) FROM loads)"
-        " - (SELECT count(*) FROM records INDEXED BY records_sizes) FROM spool"
-    ).fetchone()
+    row = database.execute(_MISSING).fetchone()
     if row != (0,):
         raise malformed("there are more or fewer records than were stored")

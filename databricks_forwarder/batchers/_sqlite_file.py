@@ -87,6 +87,11 @@ CREATE TABLE loads (
     dropped INTEGER NOT NULL DEFAULT 0,
     report TEXT
 );
+CREATE TABLE removals (
+    first INTEGER PRIMARY KEY,
+    last INTEGER NOT NULL,
+    load_id TEXT NOT NULL
+);
 CREATE TABLE notes (
     load_id TEXT NOT NULL,
     key TEXT NOT NULL,

@@ -13,6 +13,7 @@ from databricks_forwarder.batchers._sqlite_account import read_waiting, require_
 from databricks_forwarder.batchers._sqlite_errors import malformed
 from databricks_forwarder.batchers._sqlite_file import text_crc
 from databricks_forwarder.batchers._sqlite_records import counted
+from databricks_forwarder.batchers._sqlite_removals import let_go
 from databricks_forwarder.batchers.rules import is_due, name_load, take
 from databricks_forwarder.errors import BatcherError
 from databricks_forwarder.model import (
@@ -194,18 +195,12 @@ def is_committed(database: sqlite3.Connection, load_id: LoadId) -> bool:
 
 def commit(database: sqlite3.Connection, load: KeptLoad, report: LoadReport) -> None:
     """
-    Move the dead, remove the rest, and keep the report in place of the load.
+    Move the dead, let go of the rest, and keep the report in place of the load.
     """
     _count(database, load, report.account)
     for letter in report.dead:
         _bury(database, load, letter.offset, letter.reason)
-    within = (load.first, load.last)
-    database.execute(
-        "UPDATE spool SET stored_bytes = stored_bytes - coalesce("
-        "(SELECT sum(length(payload)) FROM records WHERE offset BETWEEN ? AND ?), 0)",
-        within,
-    )
-    database.execute("DELETE FROM records WHERE offset BETWEEN ? AND ?", within)
+    let_go(database, load.load_id, load.first, load.last)
     database.execute("DELETE FROM notes WHERE load_id = ?", (load.load_id,))
     database.execute("DELETE FROM loads WHERE load_id = ?", (load.load_id,))
     number = (

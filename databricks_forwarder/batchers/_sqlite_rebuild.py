@@ -12,7 +12,8 @@ Rules, so that nothing is there twice and nothing is gone without a word:
 3. A load of which a note may be missing is parked: carried on as if nothing
    had been decided, an event might go to another table than before.
 4. A record that is in no known load, and below those that wait, may have been
-   loaded or not. It becomes a dead letter at once.
+   loaded or not. It becomes a dead letter at once. One of a committed load was
+   loaded, and is left out.
 """
 
 from __future__ import annotations
@@ -163,8 +164,10 @@ class Rebuilding:
         Make dead letters of records that are in no load (rule 4).
         """
         moved = set(self.verdict.moved.values())
+        done = self.read.committed_spans()
         for offset in sorted(self.read.records.keys() - self.read.dead.keys() - moved):
-            if not self.verdict.has(offset):
+            is_done = any(first <= offset <= last for first, last in done)
+            if not (is_done or self.verdict.has(offset)):
                 load_id = f"{self.verdict.id}-{offset}-{offset}"
                 columns = self._record(offset)
                 self._put("dead_letters", offset, *columns, _IN_NO_LOAD, load_id)

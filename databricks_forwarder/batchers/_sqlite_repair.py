@@ -39,6 +39,7 @@ from databricks_forwarder.batchers._sqlite_pages import Pages
 from databricks_forwarder.batchers._sqlite_reading import DeadLetters
 from databricks_forwarder.batchers._sqlite_rebuild import Rebuilding, Rebuilt
 from databricks_forwarder.batchers._sqlite_records import read_checkpoint
+from databricks_forwarder.batchers._sqlite_removals import removals
 from databricks_forwarder.batchers._sqlite_salvage import Salvage, salvage
 from databricks_forwarder.batchers._sqlite_verdict import judge
 from databricks_forwarder.errors import BatcherError, ConfigurationError
@@ -58,6 +59,7 @@ WHERE NOT (
     (
         offset BETWEEN next_waiting AND next_offset - 1
         OR EXISTS (SELECT 1 FROM loads WHERE offset BETWEEN first AND last)
+        OR EXISTS (SELECT 1 FROM removals WHERE offset BETWEEN first AND last)
     )
     AND message_count BETWEEN 0 AND 1 << 53
     AND abs(received_at) < 100000000000000000
@@ -218,6 +220,8 @@ def _looked_at(database: sqlite3.Connection, path: Path) -> RepairReport | None:
     if not is_balanced or database.execute(_ASTRAY).fetchone() is not None:
         return None
     read_checkpoint(database)
+    for _ in removals(database):
+        pass
     for load in loads.kept_loads(database):
         loads.notes_of(database, load.load_id)
     for table in ("committed", "loads"):

@@ -16,7 +16,7 @@ from databricks_forwarder.errors import BatcherError
 from databricks_forwarder.model import LoadReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from databricks_forwarder.batchers._sqlite_pages import Cell, Pages
 
@@ -54,6 +54,7 @@ class Salvage:
         doubtful: Loads of which a note is not what was stored; with None in it
             any may be.
         committed: Load id and report, by number.
+        let_go: Loads whose records are to be removed.
         dead: The dead letters by offset.
         checkpoints: By name.
         is_checkpoint_lost: Whether one of them was not what was stored.
@@ -67,9 +68,23 @@ class Salvage:
     notes: dict[tuple[str, str], str] = attrs.field(factory=dict)
     doubtful: set[str | None] = attrs.field(factory=set)
     committed: dict[int, tuple[str, str]] = attrs.field(factory=dict)
+    let_go: set[str] = attrs.field(factory=set)
     dead: dict[int, Row] = attrs.field(factory=dict)
     checkpoints: dict[str, str] = attrs.field(factory=dict)
     is_checkpoint_lost: bool = False
+
+    def committed_ids(self) -> set[str]:
+        """
+        Name the loads that are known to be committed.
+        """
+        return self.let_go | {load_id for load_id, _ in self.committed.values()}
+
+    def committed_spans(self) -> Sequence[tuple[int, int]]:
+        """
+        Give their first and last offsets.
+        """
+        spans = map(offsets_in, self.committed_ids())
+        return sorted(span for span in spans if span is not None)
 
 
 def offsets_in(load_id: str) -> tuple[int, int] | None:
@@ -172,6 +187,12 @@ def _take_report(read: Salvage, _: Pages, cell: Cell) -> None:
         read.committed[cell.key] = (load_id, text)
 
 
+def _take_removal(read: Salvage, _: Pages, cell: Cell) -> None:
+    _, last, load_id = cell.values
+    if offsets_in(load_id) == (cell.key, last):
+        read.let_go.add(load_id)
+
+
 def _take_checkpoint(read: Salvage, _: Pages, cell: Cell) -> None:
     name, place, crc = cell.values
     if text_crc(name, place) != crc:
@@ -199,5 +220,6 @@ _TAKERS: Mapping[
     (True, (str, int)): _take_index,
     (True, (str, str, str, int)): _take_note,
     (False, (_NONE, str, str)): _take_report,
+    (False, (_NONE, int, str)): _take_removal,
     (True, (str, str, int)): _take_checkpoint,
 }

@@ -112,7 +112,7 @@ def _loads(read: Salvage) -> Iterator[FoundLoad]:
             report if is_whole else None,
             is_rebuilt=not is_whole,
         )
-    committed = {load_id for load_id, _ in read.committed.values()}
+    committed = read.committed_ids()
     for span, name in named.items():
         if span is not None and name not in committed and _has_any(read, *span):
             yield FoundLoad(LoadId(name), *span, is_rebuilt=True)
@@ -206,8 +206,8 @@ def _by_what_is_there(read: Salvage, loads: list[FoundLoad]) -> Verdict:
     """
     Begin a spool under a new id with what there is.
     """
-    done = [offsets_in(load_id) for load_id, _ in read.committed.values()]
-    lasts = [load.last for load in loads] + [span[1] for span in done if span]
+    lasts = [load.last for load in loads]
+    lasts += [last for _, last in read.committed_spans()]
     lasts += read.dead
     next_waiting = 1 + max(lasts, default=-1)
     waiting = sorted(

@@ -8,7 +8,8 @@ journal mode WAL, moments in microseconds since 1970 UTC:
     One row: the id, the next offset, the first offset never in a load, the
     totals of messages received, loaded, dead and dropped, the payload bytes.
 ``records``
-    What waits or is in a load that is not committed, by offset, with the
+    What waits, is in a load that is not committed or is being removed, by
+    offset, with the
     CRC-32 of its payload, time of receipt and messages; -1 in its place says
     that a repair could not read it. The index ``records_sizes`` answers how
     many messages wait without touching payloads, and has a second copy of what
@@ -21,6 +22,8 @@ journal mode WAL, moments in microseconds since 1970 UTC:
     Texts of such loads, by key, each with its CRC-32.
 ``committed``
     The reports of committed loads, the latest 10 000.
+``removals``
+    The offsets of committed loads whose records are still being removed.
 ``dead_letters``
     Dead records with bytes, CRC-32, reason and load.
 ``checkpoints``
@@ -35,12 +38,12 @@ Invariants, true whenever no transaction runs:
 1. Offsets in ``records`` and ``dead_letters`` are below ``next_offset``, which
    only grows; no offset is in both.
 2. All records from ``next_waiting`` on wait; each record below it belongs to
-   the one load whose offsets contain it. Loads do not overlap.
+   the one load, or removal, whose offsets contain it. None of them overlap.
 3. At most one load has a holder.
 4. A load's offsets, id and messages never change; its records stay until it
    is committed.
-5. received = loaded + dead + dropped + messages in ``records``, less what
-   the totals count of open and parked loads already.
+5. received = loaded + dead + dropped + messages in ``records`` that are not
+   being removed, less what the totals count of open and parked loads already.
 6. A payload's bytes and its CRC-32 move together and are never rewritten.
 7. Offsets in ``records`` have no gaps from ``next_waiting`` on, nor in a load.
 
@@ -57,6 +60,8 @@ What a crash leaves, of the process or of the power:
   need not wait for expiry.
 - in `commit` and `park`: the load is open still, and all steps before it are
   repeatable, or it is settled.
+- while records of a committed load are removed: some of them, which the next
+  `lease` or `commit` removes.
 - in `replay`: each payload is dead, or waits again; never both, never neither.
 - while the file is made: a file that ends in ``.new`` and can be removed.
 
@@ -87,6 +92,7 @@ from databricks_forwarder.batchers._sqlite_records import (
     replay,
     to_micros,
 )
+from databricks_forwarder.batchers._sqlite_removals import go_on
 from databricks_forwarder.batchers._sqlite_repair import RepairReport, repair
 from databricks_forwarder.batchers._sqlite_session import Session, SqliteHold
 from databricks_forwarder.batchers.rules import check_options
@@ -196,8 +202,10 @@ class SqliteBatcher:
 
         Its records are read from the file as they are asked for.
         """
+        doing = "leasing a load"
+        self._remove(doing)
         session = self._session
-        with session.write("leasing a load") as database:
+        with session.write(doing) as database:
             load = loads.next_open_load(database)
             if load is None:
                 load = loads.new_load(database, policy, at, seal=seal)
@@ -233,13 +241,17 @@ class SqliteBatcher:
         """
         Let go of the load's records; the latest 10 000 reports are kept.
 
-        A load whose report is no longer kept counts as lost.
+        They are removed some at a time: who appends meanwhile waits for a few
+        at most. A load whose report is no longer kept counts as lost.
         """
+        doing = f"committing load {load_id}"
         session = self._session
-        with session.write(f"committing load {load_id}") as database:
+        with session.write(doing) as database:
             if not loads.is_committed(database, load_id):
                 loads.commit(database, session.held(database, load_id), report)
+                go_on(database)
                 session.release_after_commit()
+        self._remove(doing)
 
     def park(self, load_id: LoadId, report: LoadReport, /, *, at: datetime) -> None:  # noqa: ARG002 (when is told by the report)
         """
@@ -333,6 +345,16 @@ class SqliteBatcher:
             _log.warning("closing goes on: %s", error)
         self._is_closed = True
         session.close()
+
+    def _remove(self, doing: str) -> None:
+        """
+        Remove what is left of committed loads, and let appends go first.
+        """
+        is_more = True
+        while is_more:
+            self._hold.appends.let_pass()
+            with self._session.write(doing) as database:
+                is_more = go_on(database)
 
     @property
     def _session(self) -> Session:
