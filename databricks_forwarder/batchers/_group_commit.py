@@ -2,15 +2,20 @@
 Group commit: callers that wait at the same time share one transaction.
 
 Whoever comes first leads: it takes all that wait, stores them in one
-transaction and tells each its own outcome. Callers that came meanwhile find
-their outcome ready, or one of them leads the next group. A caller alone pays
-for two locks and nothing else.
+transaction and tells each its own outcome. Callers that come meanwhile are
+called: with their outcome, or to lead the next group. Would they all wait for
+the lock, each would get it alone, and groups would be of one or two.
+
+The lock and the outcome decide, and not the call. Should whoever was to make it
+have been interrupted, then who waits for it looks by itself before long.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import attrs
@@ -25,12 +30,16 @@ __all__ = ["GroupCommit"]
 _Entry = TypeVar("_Entry")
 _Outcome = TypeVar("_Outcome")
 
+# Longer than a group takes on most disks.
+_PATIENCE_SECONDS = 0.05
+
 
 @attrs.define(eq=False)
 class _Member(Generic[_Entry, _Outcome]):
     entry: _Entry
     outcome: _Outcome | BatcherError | None = None
     is_settled: bool = False
+    calls: SimpleQueue[None] = attrs.field(factory=SimpleQueue, repr=False)
 
     def settle(self, outcome: _Outcome | BatcherError) -> None:
         self.outcome = outcome
@@ -59,6 +68,8 @@ class GroupCommit(Generic[_Entry, _Outcome]):
     ) -> None:
         self._store = store
         self._turn = threading.Lock()
+        # Whether somebody leads, or was called to.
+        self._is_led = False
         self._waiting: deque[_Member[_Entry, _Outcome]] = deque()
 
     def submit(self, entry: _Entry) -> _Outcome:
@@ -72,9 +83,11 @@ class GroupCommit(Generic[_Entry, _Outcome]):
         """
         member = _Member[_Entry, _Outcome](entry)
         self._waiting.append(member)
-        with self._turn:
-            if self._waiting and not member.is_settled:
-                self._lead()
+        if self._is_led:
+            with suppress(Empty):
+                member.calls.get(timeout=_PATIENCE_SECONDS)
+        if not member.is_settled:
+            self._settle(member)
         if not member.is_settled:
             raise _unknown("before it could tell")
         if isinstance(member.outcome, BatcherError):
@@ -90,8 +103,28 @@ class GroupCommit(Generic[_Entry, _Outcome]):
         with self._turn:
             pass
 
-    def _lead(self) -> None:
+    def _settle(self, member: _Member[_Entry, _Outcome]) -> None:
+        """
+        Store all who wait, unless *member* is settled when its turn comes.
+        """
         group: list[_Member[_Entry, _Outcome]] = []
+        try:
+            with self._turn:
+                if self._waiting and not member.is_settled:
+                    self._is_led = True
+                    self._lead(group)
+                self._is_led = bool(self._waiting)
+        finally:
+            # Who comes from here on may have seen that somebody leads.
+            with suppress(IndexError):
+                self._waiting[0].calls.put(None)
+            for each in group:
+                each.calls.put(None)
+
+    def _lead(self, group: list[_Member[_Entry, _Outcome]]) -> None:
+        """
+        Store all who wait, and put them in *group* as they are taken.
+        """
 
         def tell(outcomes: Sequence[_Outcome | BatcherError]) -> None:
             for member, outcome in zip(group, outcomes, strict=True):

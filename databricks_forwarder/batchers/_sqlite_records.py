@@ -116,6 +116,14 @@ class Entry:
     message_count: int
     checkpoint: Mapping[str, str] = attrs.field(repr=False)
 
+    def offsets(self, first: int) -> OffsetRange | None:
+        """
+        Give the offsets of its rows from *first* on; None if it has none.
+        """
+        if not self.rows:
+            return None
+        return OffsetRange(Offset(first), Offset(first + len(self.rows) - 1))
+
 
 def entry_of(
     payloads: Sequence[Payload], at: datetime, checkpoint: Mapping[str, str] | None
@@ -156,9 +164,7 @@ def insert(
     )
     for name, place in entry.checkpoint.items():
         put_checkpoint(database, name, place)
-    if not entry.rows:
-        return None
-    return OffsetRange(Offset(first), Offset(first + len(entry.rows) - 1))
+    return entry.offsets(first)
 
 
 def put_checkpoint(database: sqlite3.Connection, name: str, place: str) -> None:

@@ -9,10 +9,11 @@ import secrets
 import sqlite3
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from databricks_forwarder.batchers._group_commit import GroupCommit
 from databricks_forwarder.batchers._holder_lock import HolderLock, use_lock
+from databricks_forwarder.batchers._sqlite_arrivals import MOST_ROWS, arrival, prepare
 from databricks_forwarder.batchers._sqlite_errors import crossing, malformed
 from databricks_forwarder.batchers._sqlite_file import connect
 from databricks_forwarder.batchers._sqlite_loads import next_open_load
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Session", "SqliteHold"]
 
+_STORING = "storing payloads"
+
 
 class SqliteHold:
     """
@@ -42,6 +45,8 @@ class SqliteHold:
 
     def __init__(self, path: Path, max_spool_bytes: int | None) -> None:
         self._max_spool_bytes = max_spool_bytes
+        # What it was when this process last stored something.
+        self._next_offset = 0
         self.session = Session(path)
         self.appends = GroupCommit[Entry, "OffsetRange | None"](self._store)
 
@@ -50,7 +55,47 @@ class SqliteHold:
         entries: Sequence[Entry],
         tell: Callable[[Sequence[OffsetRange | BatcherError | None]], None],
     ) -> None:
-        with self.session.write("storing payloads") as database:
+        if not self._store_at_once(entries, tell):
+            self._store_in_turn(entries, tell)
+
+    def _store_at_once(
+        self,
+        entries: Sequence[Entry],
+        tell: Callable[[Sequence[OffsetRange | BatcherError | None]], None],
+    ) -> bool:
+        """
+        Store a few payloads without a checkpoint; tell whether that was done.
+        """
+        rows = [row for entry in entries for row in entry.rows]
+        if not 0 < len(rows) <= MOST_ROWS or any(entry.checkpoint for entry in entries):
+            return False
+        following = self._next_offset
+        statement, values = arrival(rows, following, self._max_spool_bytes)
+        outcomes = []
+        for entry in entries:
+            outcomes.append(entry.offsets(following))
+            following += len(entry.rows)
+
+        def settle() -> None:
+            self._next_offset = following
+            tell(outcomes)
+
+        return self.session.write_at_once(_STORING, statement, values, settle)
+
+    def _store_in_turn(
+        self,
+        entries: Sequence[Entry],
+        tell: Callable[[Sequence[OffsetRange | BatcherError | None]], None],
+    ) -> None:
+        """
+        Store all payloads for which there is room, in one transaction.
+        """
+
+        def settle() -> None:
+            self._next_offset = first
+            tell(outcomes)
+
+        with self.session.write(_STORING) as database:
             outcomes: list[OffsetRange | BatcherError | None] = []
             first, stored_bytes = map(
                 counted,
@@ -74,7 +119,7 @@ class SqliteHold:
                 " received = received + ?",
                 (first, stored_bytes, received),
             )
-            self.session.do_after_commit(lambda: tell(outcomes))
+            self.session.do_after_commit(settle)
 
     def _refusal(self, entry: Entry, stored_bytes: int) -> BatcherFullError | None:
         most = self._max_spool_bytes
@@ -121,6 +166,42 @@ class Session:
         """
         with self._transaction("BEGIN", doing) as database:
             yield database
+
+    def write_at_once(
+        self,
+        doing: str,
+        statement: str,
+        values: Sequence[Any],
+        settle: Callable[[], None],
+    ) -> bool:
+        """
+        Run one statement that is its own transaction.
+
+        Args:
+            doing: What is being done, for the error that says it failed.
+            statement: What may fail for what is in the tables.
+            values: Its parameters.
+            settle: Is called once it is committed, also when an exception
+                comes right after that, and then possibly twice.
+
+        Returns:
+            Whether it was done; False if what is in the tables forbids it.
+        """
+        with self._turn, crossing(doing, self._path):
+            database = self._connected(doing)
+            # One may be open still whose end was itself broken off.
+            database.rollback()
+            changes = database.total_changes
+            try:
+                database.execute(statement, values)
+                settle()
+            except sqlite3.IntegrityError:
+                return False
+            except BaseException as error:
+                if database.total_changes != changes and _is_committed(database, error):
+                    settle()
+                raise
+        return True
 
     def may_have(self, load: KeptLoad, at_micros: int) -> bool:
         """
@@ -264,7 +345,9 @@ class Session:
             if not self._use.take() and self._use.is_refused:
                 msg = f"{doing} in {self._path} failed: it is being repaired; wait"
                 raise BatcherError(msg)
-            self._connection = connect(self._path)
+            connection = connect(self._path)
+            prepare(connection)
+            self._connection = connection
         return self._connection
 
 

@@ -158,7 +158,7 @@ def test_who_was_taken_from_the_queue_and_lost_is_told() -> None:
             follower = pool.submit(group_commit.submit, "follower")
             arrivals.come.acquire()
             with pytest.raises(KeyboardInterrupt):
-                group_commit._lead()
+                group_commit._lead([])
         told = follower.exception()
 
     assert BatcherError is type(told)
@@ -182,6 +182,69 @@ def test_what_was_told_before_a_leader_is_broken_off_holds() -> None:
             follower = pool.submit(group_commit.submit, "follower")
             arrivals.come.acquire()
             with pytest.raises(KeyboardInterrupt):
-                group_commit._lead()
+                group_commit._lead([])
 
         assert "FOLLOWER" == follower.result()
+
+
+def test_a_call_that_never_comes_is_not_waited_for() -> None:
+    """
+    Who was to be called by someone that was broken off leads by itself.
+    """
+    group_commit = GroupCommit[str, str](lambda entries, tell: tell(list(entries)))
+    group_commit._is_led = True
+
+    assert ["one", "two"] == [group_commit.submit("one"), group_commit.submit("two")]
+    assert not group_commit._is_led
+
+
+def test_many_threads_are_all_settled_in_groups() -> None:
+    """
+    Of many threads that submit on and on, each gets the outcome of its own.
+    """
+    sizes: list[int] = []
+
+    def store(entries: Sequence[str], tell: Callable[[Outcomes], None]) -> None:
+        sizes.append(len(entries))
+        tell([entry.upper() for entry in entries])
+
+    group_commit = GroupCommit[str, str](store)
+
+    def submit_all(name: str) -> list[str]:
+        return [group_commit.submit(f"{name}{number}") for number in range(200)]
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(submit_all, "abcdefgh"))
+
+    assert outcomes == [
+        [f"{name}{number}" for number in range(200)] for name in "ABCDEFGH"
+    ]
+    assert 1600 == sum(sizes)
+
+
+def test_who_lets_pass_goes_on_when_the_group_is_stored() -> None:
+    """
+    Letting others pass waits for the end of what is being stored.
+    """
+    log: list[str] = []
+    is_in, go_on = threading.Event(), threading.Event()
+
+    def store(entries: Sequence[str], tell: Callable[[Outcomes], None]) -> None:
+        is_in.set()
+        go_on.wait()
+        log.append("stored")
+        tell(list(entries))
+
+    group_commit = GroupCommit[str, str](store)
+
+    def let_pass() -> None:
+        go_on.set()
+        group_commit.let_pass()
+        log.append("passed")
+
+    with ThreadPoolExecutor(2) as pool:
+        stored = pool.submit(group_commit.submit, "one")
+        is_in.wait()
+        pool.submit(let_pass).result()
+
+    assert (["stored", "passed"], "one") == (log, stored.result())

@@ -859,16 +859,23 @@ def test_a_checkpoint_that_is_no_text_is_refused_alone(
     assert {"q": "1"} == batcher.checkpoint()
 
 
+# What is stored in a transaction of several statements, and by one alone.
+IN_TURN, AT_ONCE = {"p": "1"}, None
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "word"), [(IN_TURN, "COMMIT"), (AT_ONCE, "INSERT")]
+)
 def test_who_is_stored_is_told_though_the_leader_is_interrupted(
-    batcher: SqliteBatcher,
+    batcher: SqliteBatcher, checkpoint: Any, word: str
 ) -> None:
     """
     An interrupt right after the commit costs no follower its receipt.
     """
     follower = queued(batcher, b"{}")
-    interrupt(batcher, COMMIT=KeyboardInterrupt())
+    interrupt(batcher, **{word: KeyboardInterrupt()})
     with pytest.raises(KeyboardInterrupt):
-        batcher.append([ONE], at=NOON)
+        batcher.append([ONE], at=NOON, checkpoint=checkpoint)
 
     assert OffsetRange(Offset(0), Offset(0)) == follower.outcome
     assert Account(received=2, pending=2) == batcher.status().account
@@ -901,16 +908,21 @@ def test_who_is_stored_is_told_though_the_telling_is_interrupted(
 
 
 @pytest.mark.parametrize(
-    ("word", "error", "stored"),
+    ("checkpoint", "word", "error", "stored"),
     [
-        ("BEGIN", KeyboardInterrupt(), 0),
-        ("UPDATE", KeyboardInterrupt(), 0),
-        ("COMMIT", MemoryError(), 2),
+        (IN_TURN, "BEGIN", KeyboardInterrupt(), 0),
+        (IN_TURN, "UPDATE", KeyboardInterrupt(), 0),
+        (IN_TURN, "COMMIT", MemoryError(), 2),
+        (AT_ONCE, "INSERT", MemoryError(), 2),
     ],
-    ids=["begin", "update", "commit"],
+    ids=["begin", "update", "commit", "at once"],
 )
 def test_what_is_not_certain_is_told_as_unknown(
-    batcher: SqliteBatcher, word: str, error: BaseException, stored: int
+    batcher: SqliteBatcher,
+    checkpoint: Any,
+    word: str,
+    error: BaseException,
+    stored: int,
 ) -> None:
     """
     A follower whose fate can't be known learns just that, stored or not.
@@ -918,23 +930,31 @@ def test_what_is_not_certain_is_told_as_unknown(
     follower = queued(batcher, b"{}")
     interrupt(batcher, **{word: error})
     with pytest.raises(type(error)):
-        batcher.append([ONE], at=NOON)
+        batcher.append([ONE], at=NOON, checkpoint=checkpoint)
 
     assert isinstance(follower.outcome, BatcherError)
     assert "whether they were stored is unknown" in str(follower.outcome)
     assert stored == batcher.status().account.received
 
 
-@pytest.mark.parametrize("word", ["BEGIN", "UPDATE", "COMMIT"])
+@pytest.mark.parametrize(
+    ("checkpoint", "word"),
+    [
+        (IN_TURN, "BEGIN"),
+        (IN_TURN, "UPDATE"),
+        (IN_TURN, "COMMIT"),
+        (AT_ONCE, "INSERT"),
+    ],
+)
 def test_an_interrupted_transaction_is_not_in_the_way(
-    batcher: SqliteBatcher, path: Path, word: str
+    batcher: SqliteBatcher, path: Path, checkpoint: Any, word: str
 ) -> None:
     """
     Wherever a transaction was broken off, others write the file at once.
     """
     interrupt(batcher, **{word: KeyboardInterrupt()})
     with pytest.raises(KeyboardInterrupt):
-        batcher.append([ONE], at=NOON)
+        batcher.append([ONE], at=NOON, checkpoint=checkpoint)
     with closing(sqlite3.connect(path, timeout=0)) as database:
         database.execute("BEGIN IMMEDIATE")
         database.rollback()
@@ -950,9 +970,25 @@ def test_a_transaction_left_open_is_rolled_back_by_the_next(
     """
     interrupt(batcher, UPDATE=KeyboardInterrupt(), rollback=KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
-        batcher.append([ONE], at=NOON)
+        batcher.append([ONE], at=NOON, checkpoint=IN_TURN)
 
     assert OffsetRange(Offset(0), Offset(0)) == batcher.append([ONE], at=NOON)
+
+
+def test_what_another_process_stored_meanwhile_keeps_its_place(
+    batcher: SqliteBatcher, path: Path
+) -> None:
+    """
+    An append that counts on an offset that is taken gets the next one.
+    """
+    mine = [batcher.append([ONE], at=NOON)]
+    with closing(SqliteBatcher(path)) as other:
+        theirs = [other.append([ONE], at=NOON), other.append([ONE], at=NOON)]
+    mine += [batcher.append([ONE], at=NOON), batcher.append([ONE], at=NOON)]
+
+    assert [0, 3, 4] == [each.first for each in mine if each]
+    assert [1, 2] == [each.first for each in theirs if each]
+    assert Account(received=5, pending=5) == batcher.status().account
 
 
 def test_an_interrupted_commit_gives_the_lock_back(batcher: SqliteBatcher) -> None:
