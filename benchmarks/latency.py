@@ -121,11 +121,14 @@ def _while_loading(source: Path, payloads: Any, folder: Path) -> tuple[int, _Fel
         events_threshold=EVENTS_THRESHOLD,
         policy=UploadPolicy(max_messages=counted),
     ) as forwarder:
-        loaded_before = len(forwarder.loads())
         accepted = submit_all(forwarder, source)
         loading = _Felt()
         forwarder.start()
-        while len(forwarder.loads(3)) == loaded_before:
+        submitted_bytes = 0
+        # Until the load's records are removed from the spool, too.
+        while forwarder.status().stored_bytes > submitted_bytes:
             for _ in range(10):
-                loading.submit(forwarder, next(payloads))
+                payload = next(payloads)
+                loading.submit(forwarder, payload)
+                submitted_bytes += len(payload)
         return accepted, loading

@@ -8,38 +8,28 @@ from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from databricks_forwarder._abilities import offers
 from databricks_forwarder._clock import SystemClock
 from databricks_forwarder._door import admit, admit_all
 from databricks_forwarder._due import Due
 from databricks_forwarder._ending import CloseReport, close_report, tell
 from databricks_forwarder._leaving import StepClock
-from databricks_forwarder._letters import DeadLetterFilter, replay
 from databricks_forwarder._pipeline import Pipeline
-from databricks_forwarder._plan import Plan, plan
-from databricks_forwarder._reconcile import Reconciliation, reconcile
 from databricks_forwarder._scratch import make_scratch
-from databricks_forwarder._status import status_of
+from databricks_forwarder._upkeep import Upkeep
 from databricks_forwarder._within import is_within
 from databricks_forwarder._worker import Worker
 from databricks_forwarder.errors import ConfigurationError
 from databricks_forwarder.model import Receipt, Table
 from databricks_forwarder.mparticle.names import common_name, kind_name, table_name
-from databricks_forwarder.protocols import TellingLoader
 from databricks_forwarder.settings import ConnectionSettings, UploadPolicy
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from databricks_forwarder._parts import Parts
-    from databricks_forwarder._status import Status
     from databricks_forwarder.model import (
-        DeadLetter,
-        Finding,
-        LoadId,
         LoadReport,
-        Offset,
         Payload,
     )
     from databricks_forwarder.protocols import (
@@ -57,10 +47,9 @@ __all__ = ["Forwarder"]
 _MAX_PAYLOAD_BYTES = 8 * 2**20
 _MPARTICLES = ConnectionSettings()
 _DEFAULT_POLICY = UploadPolicy()
-_EVERY_LETTER = DeadLetterFilter()
 
 
-class Forwarder:
+class Forwarder(Upkeep):
     """
     Takes mParticle batches and carries their events into tables.
 
@@ -419,7 +408,7 @@ class Forwarder:
             of, and the load goes on as long as the process lives.
         """
         self._patience_seconds = timeout_seconds
-        if is_within(self, __name__):
+        if is_within(self, {__name__, Upkeep.__module__}):
             self._worker.ask_to_stop()
             return CloseReport(is_stopped=False)
         if self._closed is not None:
@@ -439,113 +428,6 @@ class Forwarder:
 
     def __exit__(self, *_: object) -> None:
         self.close(timeout_seconds=self._patience_seconds)
-
-    def status(self) -> Status:
-        """
-        How it stands now.
-        """
-        status = self._batcher.status()
-        return status_of(
-            status,
-            due_at=self._due.at(status),
-            is_running=self._worker.is_running,
-            destination=(
-                self._loader.state() if offers(self._loader, TellingLoader) else None
-            ),
-            error=self._worker.last_error,
-        )
-
-    def loads(self, limit: int = 100) -> Sequence[LoadReport]:
-        """
-        The reports of the latest committed loads, newest first.
-        """
-        return self._batcher.loads(limit)
-
-    def reconcile(self) -> Reconciliation:
-        """
-        Compare the account with the tables' rows, and name each difference.
-
-        Nothing is changed, and loads may go on meanwhile.
-
-        Raises:
-            ConfigurationError: The loader is none that counts.
-            ForwarderError: The tables can't be counted now.
-        """
-        return reconcile(self._batcher, self._loader)
-
-    def parked(self) -> Sequence[LoadReport]:
-        """
-        The reports of the loads that are set aside, oldest first.
-        """
-        return self._batcher.parked()
-
-    def carry_on(self, load_id: LoadId) -> None:
-        """
-        Take up a parked load again; the next tick carries it.
-
-        Raises:
-            KeyError: No parked load has this id.
-        """
-        self._batcher.carry_on(load_id)
-        self._worker.wake()
-
-    def dead_letters(
-        self, where: DeadLetterFilter = _EVERY_LETTER
-    ) -> Iterable[DeadLetter]:
-        """
-        The payloads that can't be forwarded, with their reasons, by offset.
-
-        Args:
-            where: Which; all if it is left out.
-        """
-        return where.of(self._batcher.dead_letters())
-
-    def replay(
-        self,
-        offsets: Collection[Offset] | None = None,
-        *,
-        where: DeadLetterFilter = _EVERY_LETTER,
-    ) -> int:
-        """
-        Put dead letters back in the queue, after a fix; each once.
-
-        They keep the time at which they were received. Damaged ones stay: they
-        would only die again.
-
-        Args:
-            offsets: Which; None for all.
-            where: Which of them; all if it is left out.
-
-        Returns:
-            How many were put back.
-        """
-        count = replay(self._batcher, offsets, where).replayed
-        self._worker.wake()
-        return count
-
-    def checkpoint(self) -> Mapping[str, str]:
-        """
-        The positions in the host's source that are stored, by name.
-        """
-        return self._batcher.checkpoint()
-
-    def plan(self, payloads: Iterable[bytes | str | Mapping[str, Any]]) -> Plan:
-        """
-        Tell what would happen to *payloads* now; nothing is stored or given.
-
-        Raises:
-            RouteError: The router raised.
-        """
-        admitted = admit_all(payloads, self._max_payload_bytes)
-        documents = [payload.document for payload in admitted]
-        pipeline = self._pipeline
-        return plan(documents, pipeline.router, pipeline.common, at=self._clock.now())
-
-    def check(self) -> Sequence[Finding]:
-        """
-        Try the destination by imitating real work; nothing of it stays.
-        """
-        return self._loader.check()
 
     def _step_now(self) -> LoadReport | None:
         return self._step(seal=True)

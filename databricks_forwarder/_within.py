@@ -6,11 +6,15 @@ from __future__ import annotations
 
 import inspect
 from itertools import dropwhile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 __all__ = ["is_within"]
 
 
-def is_within(of: object, module: str) -> bool:
+def is_within(of: object, modules: Collection[str]) -> bool:
     """
     Tell whether this thread is in the middle of another call of a method of *of*.
 
@@ -23,12 +27,12 @@ def is_within(of: object, module: str) -> bool:
 
     Args:
         of: Its methods call the first argument ``self``.
-        module: Where the methods are; called from one of them.
+        modules: Where the methods are; called from one of them.
     """
     frame = inspect.currentframe()
     are_ours = []
     while frame := frame and frame.f_back:
-        is_of_module = frame.f_globals.get("__name__") == module
-        are_ours.append(is_of_module and frame.f_locals.get("self") is of)
+        is_method = frame.f_globals.get("__name__") in modules
+        are_ours.append(is_method and frame.f_locals.get("self") is of)
     # The first of them are the caller, and its own caller if that is ours too.
     return any(dropwhile(bool, are_ours))

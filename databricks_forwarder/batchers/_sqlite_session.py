@@ -11,18 +11,14 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from databricks_forwarder.batchers._group_commit import GroupCommit
 from databricks_forwarder.batchers._holder_lock import HolderLock, use_lock
-from databricks_forwarder.batchers._sqlite_arrivals import MOST_ROWS, arrival, prepare
+from databricks_forwarder.batchers._sqlite_arrivals import prepare
 from databricks_forwarder.batchers._sqlite_errors import crossing, malformed
 from databricks_forwarder.batchers._sqlite_file import connect
 from databricks_forwarder.batchers._sqlite_loads import next_open_load
-from databricks_forwarder.batchers._sqlite_records import Entry, counted, insert
-from databricks_forwarder.batchers.rules import say_full
 from databricks_forwarder.errors import (
     BatcherClosedError,
     BatcherError,
-    BatcherFullError,
     LeaseLostError,
 )
 
@@ -31,101 +27,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from databricks_forwarder.batchers._sqlite_loads import KeptLoad
-    from databricks_forwarder.model import LoadId, OffsetRange
+    from databricks_forwarder.model import LoadId
 
-__all__ = ["Session", "SqliteHold"]
-
-_STORING = "storing payloads"
-
-
-class SqliteHold:
-    """
-    A process's session, and the group commit that appends through it.
-    """
-
-    def __init__(self, path: Path, max_spool_bytes: int | None) -> None:
-        self._max_spool_bytes = max_spool_bytes
-        # What it was when this process last stored something.
-        self._next_offset = 0
-        self.session = Session(path)
-        self.appends = GroupCommit[Entry, "OffsetRange | None"](self._store)
-
-    def _store(
-        self,
-        entries: Sequence[Entry],
-        tell: Callable[[Sequence[OffsetRange | BatcherError | None]], None],
-    ) -> None:
-        if not self._store_at_once(entries, tell):
-            self._store_in_turn(entries, tell)
-
-    def _store_at_once(
-        self,
-        entries: Sequence[Entry],
-        tell: Callable[[Sequence[OffsetRange | BatcherError | None]], None],
-    ) -> bool:
-        """
-        Store a few payloads without a checkpoint; tell whether that was done.
-        """
-        rows = [row for entry in entries for row in entry.rows]
-        if not 0 < len(rows) <= MOST_ROWS or any(entry.checkpoint for entry in entries):
-            return False
-        following = self._next_offset
-        statement, values = arrival(rows, following, self._max_spool_bytes)
-        outcomes = []
-        for entry in entries:
-            outcomes.append(entry.offsets(following))
-            following += len(entry.rows)
-
-        def settle() -> None:
-            self._next_offset = following
-            tell(outcomes)
-
-        return self.session.write_at_once(_STORING, statement, values, settle)
-
-    def _store_in_turn(
-        self,
-        entries: Sequence[Entry],
-        tell: Callable[[Sequence[OffsetRange | BatcherError | None]], None],
-    ) -> None:
-        """
-        Store all payloads for which there is room, in one transaction.
-        """
-
-        def settle() -> None:
-            self._next_offset = first
-            tell(outcomes)
-
-        with self.session.write(_STORING) as database:
-            outcomes: list[OffsetRange | BatcherError | None] = []
-            first, stored_bytes = map(
-                counted,
-                database.execute(
-                    "SELECT next_offset, stored_bytes FROM spool"
-                ).fetchone()
-                or (None, None),
-            )
-            received = 0
-            for entry in entries:
-                refusal = self._refusal(entry, stored_bytes)
-                if refusal is not None:
-                    outcomes.append(refusal)
-                    continue
-                outcomes.append(insert(database, entry, first))
-                first += len(entry.rows)
-                stored_bytes += entry.size_bytes
-                received += entry.message_count
-            database.execute(
-                "UPDATE spool SET next_offset = ?, stored_bytes = ?,"
-                " received = received + ?",
-                (first, stored_bytes, received),
-            )
-            self.session.do_after_commit(settle)
-
-    def _refusal(self, entry: Entry, stored_bytes: int) -> BatcherFullError | None:
-        most = self._max_spool_bytes
-        if most is None or not entry.rows or stored_bytes + entry.size_bytes <= most:
-            return None
-        return BatcherFullError(say_full(stored_bytes, entry.size_bytes, most))
+__all__ = ["Session"]
 
 
 class Session:

@@ -84,6 +84,7 @@ from databricks_forwarder.batchers import _sqlite_loads as loads
 from databricks_forwarder.batchers._sqlite_account import read_spool, read_status
 from databricks_forwarder.batchers._sqlite_errors import crossing
 from databricks_forwarder.batchers._sqlite_file import create
+from databricks_forwarder.batchers._sqlite_hold import SqliteHold
 from databricks_forwarder.batchers._sqlite_log import require_log
 from databricks_forwarder.batchers._sqlite_reading import DeadLetters, LoadRecords
 from databricks_forwarder.batchers._sqlite_records import (
@@ -94,7 +95,6 @@ from databricks_forwarder.batchers._sqlite_records import (
 )
 from databricks_forwarder.batchers._sqlite_removals import go_on
 from databricks_forwarder.batchers._sqlite_repair import RepairReport, repair
-from databricks_forwarder.batchers._sqlite_session import Session, SqliteHold
 from databricks_forwarder.batchers.rules import check_options
 from databricks_forwarder.errors import BatcherError
 from databricks_forwarder.model import Lease
@@ -103,6 +103,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from databricks_forwarder.batchers._sqlite_session import Session
     from databricks_forwarder.model import (
         BatcherStatus,
         DeadLetter,
