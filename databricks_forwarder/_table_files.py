@@ -207,6 +207,7 @@ class TableFiles:
                 self._waiting_bytes -= self._waiting[table].combine()
             else:
                 self._write_groups(table)
+        POOL.release_unused()
 
     def _size_of(self, table: TableName) -> int:
         return self._waiting[table].size_bytes
