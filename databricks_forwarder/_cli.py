@@ -195,6 +195,8 @@ def _carry_on(arguments: argparse.Namespace, output: Output) -> int:
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace, Output], int]] = {
     "forward": forward,
+    # Without files, and with a spool that need not be this machine's own.
+    "carry": forward,
     "plan": plan,
     "status": _status,
     "loads": _loads,

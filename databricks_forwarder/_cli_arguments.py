@@ -56,6 +56,15 @@ def _add_forward(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "files", nargs="*", metavar="FILE", help=f"{_FILES}; none: carry what waits"
     )
+    _add_work(command)
+
+
+def _add_carry(command: argparse.ArgumentParser) -> None:
+    command.set_defaults(files=())
+    _add_work(command)
+
+
+def _add_work(command: argparse.ArgumentParser) -> None:
     _add_destination(command)
     _add_spool(command)
     _add_routing(command)
@@ -181,6 +190,7 @@ def _add_routing(command: argparse.ArgumentParser) -> None:
 
 _COMMANDS = (
     ("forward", "Receive batches, and carry all that waits.", _add_forward),
+    ("carry", "Carry all that waits in a spool that is there.", _add_carry),
     ("plan", "Tell where batches would go; all are held in memory.", _add_plan),
     ("status", "Tell where all messages of a spool are.", _add_places),
     ("loads", "List the parked loads, then the latest others.", _add_loads),

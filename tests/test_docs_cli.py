@@ -28,6 +28,7 @@ _MEMBERS = re.compile(r"^- ((?:`\w+`(?:, )?)+): ", re.MULTILINE)
 # What makes each command say all that it can say.
 RUNS = {
     "forward": [["one.json", "--lake", "lake"]],
+    "carry": [["--lake", "lake"]],
     "plan": [["one.json"]],
     "status": [["--lake", "lake"]],
     "loads": [["--lake", "lake"]],
