@@ -6,17 +6,19 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
+import attrs
 from deltalake import DeltaTable
 from killed_host import LAKE, SPOOL
 from killed_ledger import Kind, number_of_dead
 from killed_truth import Found, Row
 
 from databricks_forwarder.batchers.sqlite import SqliteBatcher
-from databricks_forwarder.model import LoadId
+from databricks_forwarder.model import Account, LoadId
 from databricks_forwarder.testing.workspace import RefusedError, Workspace
 
 _ALL_LOADS = 1_000_000
@@ -26,20 +28,37 @@ def look(folder: Path, workspace: Workspace | None) -> Found:
     """
     See what there is in the end.
     """
-    tables = tables_in(folder, workspace)
-    with closing(SqliteBatcher(folder / SPOOL)) as spool:
-        status = spool.status()
-        return Found(
-            rows=[row for rows in tables.values() for row in rows],
-            dead=[number_of_dead(each.payload or b"") for each in spool.dead_letters()],
-            account=status.account,
-            loaded={
-                each.load_id: each.account.loaded for each in spool.loads(_ALL_LOADS)
-            },
-            unsettled=[*status.open_load_ids, *status.parked_load_ids],
-            counted=_counted(_counts_file(folder, workspace)),
-            left=_left(folder, workspace),
-        )
+    return look_at([folder], folder, workspace)
+
+
+def look_at(spools: Iterable[Path], folder: Path, workspace: Workspace | None) -> Found:
+    """
+    See what there is of some hosts, which meet in one destination.
+
+    Args:
+        spools: Folders of the spools.
+        folder: Folder of the lake, and of the counts.
+        workspace: Where the tables are; None for a lake.
+    """
+    found = Found(
+        rows=[row for rows in tables_in(folder, workspace).values() for row in rows],
+        counted=_counted(_counts_file(folder, workspace)),
+    )
+    for each in spools:
+        with closing(SqliteBatcher(each / SPOOL)) as spool:
+            _add_spool(found, spool)
+        found.left += _left(each, workspace)
+    return found
+
+
+def _add_spool(found: Found, spool: SqliteBatcher) -> None:
+    status = spool.status()
+    found.dead += [number_of_dead(each.payload or b"") for each in spool.dead_letters()]
+    accounts = map(attrs.asdict, (found.account, status.account))
+    found.account = Account(**sum(map(Counter, accounts), Counter()))
+    for each in spool.loads(_ALL_LOADS):
+        found.loaded[each.load_id] = each.account.loaded
+    found.unsettled += [*status.open_load_ids, *status.parked_load_ids]
 
 
 def tables_in(

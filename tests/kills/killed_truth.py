@@ -32,7 +32,7 @@ class Violation:
     what: str
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class Found:
     """
     What is there in the end, looked at behind the library's back.
@@ -40,7 +40,7 @@ class Found:
     Attributes:
         rows: Of all tables: each row with the id of its load.
         dead: Numbers of the dead letters.
-        account: As the spool tells it.
+        account: As the spools tell it together.
         loaded: Load id → messages loaded, as the reports tell it.
         unsettled: Loads that are open or parked.
         counted: Kind → messages, as the 30-day counts have it.
@@ -48,12 +48,12 @@ class Found:
     """
 
     rows: Sequence[tuple[Row, LoadId]]
-    dead: Sequence[int]
-    account: Account
-    loaded: Mapping[LoadId, int]
-    unsettled: Sequence[LoadId]
+    dead: list[int] = attrs.field(factory=list)
+    account: Account = attrs.field(factory=Account)
+    loaded: dict[LoadId, int] = attrs.field(factory=dict)
+    unsettled: list[LoadId] = attrs.field(factory=list)
     counted: Mapping[Kind, int]
-    left: Sequence[Path]
+    left: list[Path] = attrs.field(factory=list)
 
 
 def violations(found: Found, tried: Told, got: Told) -> list[Violation]:

@@ -77,12 +77,15 @@ class World:
         seed: All chances are a function of it.
         workspace: Where the tables are; None for a lake in the folder.
         mutant: What is broken in each life of the host.
+        first_life: Number of the first life: hosts that meet in one destination
+            must not hand in batches of the same numbers.
     """
 
     folder: Path
     seed: int
     workspace: Workspace | None = None
     mutant: str | None = None
+    first_life: int = 0
     figures: Figures = attrs.field(factory=Figures, init=False)
     chance: random.Random = attrs.field(init=False, repr=False)
     _life_seconds: float = attrs.field(default=0.5, init=False)
@@ -155,10 +158,7 @@ class World:
         """
         Let a last life go on until nothing is pending, and look at it all.
         """
-        if self.workspace is not None:
-            # What was scripted and not met yet was no fault.
-            self.figures.faults -= len(self.workspace.faults.left)
-            self.workspace.faults.clear()
+        self.clear()
         self.live(is_last=True)
         tried, got = (read_ledger(self.folder, name) for name in ("tried", "got"))
         found = look(self.folder, self.workspace)
@@ -166,10 +166,19 @@ class World:
         self.figures.acknowledged = got.message_count
         return self.figures.violations
 
+    def clear(self) -> None:
+        """
+        Let nothing go wrong in the workspace from now on.
+        """
+        if self.workspace is not None:
+            # What was scripted and not met yet was no fault.
+            self.figures.faults -= len(self.workspace.faults.left)
+            self.workspace.faults.clear()
+
     def _started(self, kill: Kill | None, **more: Any) -> Any:
         life = Life(
             folder=self.folder,
-            number=self.figures.lives,
+            number=self.first_life + self.figures.lives,
             seed=self.seed,
             workspace=self.reached,
             kill=kill,
@@ -228,6 +237,15 @@ def killed_often(a_world: World, kills: int) -> Figures:
     """
     Kill the host so often: at steps and at random by turns; then look at it all.
     """
+    kill_often(a_world, kills)
+    a_world.settle()
+    return a_world.figures
+
+
+def kill_often(a_world: World, kills: int) -> None:
+    """
+    Kill the host so often, and leave it at that.
+    """
     points = kills_of(a_world.destination)
     a_world.chance.shuffle(points)
     # However few kills there are, something gets parked and is taken up again.
@@ -241,8 +259,6 @@ def killed_often(a_world: World, kills: int) -> Figures:
             a_world.live_shortly(troubles=a_world.troubles())
         else:
             _killed_at(a_world, next(steps))
-    a_world.settle()
-    return a_world.figures
 
 
 def _killed_at(a_world: World, kill: Kill) -> None:
