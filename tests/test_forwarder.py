@@ -906,7 +906,10 @@ def test_a_close_within_another_call_waits_for_nothing(
     assert forwarder.close().is_stopped
 
 
-def test_a_signal_in_the_middle_of_storing_does_not_lock_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize("checkpoint", [{"p": "1"}, None], ids=["in turn", "at once"])
+def test_a_signal_in_the_middle_of_storing_does_not_lock_up(
+    tmp_path: Path, checkpoint: dict[str, str] | None
+) -> None:
     """
     A handler that closes while a payload is being stored returns, and it is stored.
     """
@@ -915,16 +918,26 @@ def test_a_signal_in_the_middle_of_storing_does_not_lock_up(tmp_path: Path) -> N
     reports: list[CloseReport] = []
     with Forwarder.for_lake(lake, spool=spool) as forwarder:
         session = forwarder._batcher._session  # type: ignore[attr-defined]
-        do_after_commit = session.do_after_commit
+        do_after_commit, write_at_once = session.do_after_commit, session.write_at_once
 
         def interrupted(action: Callable[[], None]) -> None:
             signal.raise_signal(signal.SIGUSR1)
             do_after_commit(action)
 
+        def interrupted_at_once(*what: Any) -> bool:
+            *statement, settle = what
+
+            def interrupted_settle() -> None:
+                signal.raise_signal(signal.SIGUSR1)
+                settle()
+
+            return bool(write_at_once(*statement, interrupted_settle))
+
         session.do_after_commit = interrupted
+        session.write_at_once = interrupted_at_once
         signal.signal(signal.SIGUSR1, lambda *_: reports.append(forwarder.close()))
         try:
-            forwarder.submit(b"{}")
+            forwarder.submit_many([b"{}"], checkpoint=checkpoint)
         finally:
             signal.signal(signal.SIGUSR1, before)
 

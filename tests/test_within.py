@@ -19,7 +19,7 @@ class Asking:
         Do something, then tell whether this is within another call.
         """
         before()
-        return is_within(self, __name__)
+        return is_within(self, {__name__})
 
 
 def test_a_call_by_itself_is_within_none() -> None:
