@@ -200,7 +200,7 @@ class DeltaEventCounts:
                 # A file that was removed meanwhile is in no version of now.
                 with suppress(FileNotFoundError):
                     return self._engine.DeltaTable(str(path)).to_pyarrow_table()
-        raise _overtaken(f"reading {path}")
+        raise _overtaken("reading", path)
 
     def _change(
         self,
@@ -224,7 +224,7 @@ class DeltaEventCounts:
                         self._replace(found, changed)
                     _sync(path, found)
                     return
-        raise _overtaken(f"{doing} in {path}")
+        raise _overtaken(doing, path)
 
     def _replace(self, found: DeltaTable, rows: pa.Table) -> None:
         # *found* is the object whose rows were read: the engine compares it
@@ -288,9 +288,9 @@ def _is_table(path: Path) -> bool:
     return (path / "_delta_log").is_dir()
 
 
-def _overtaken(doing: str) -> TransientError:
+def _overtaken(doing: str, path: Path) -> TransientError:
     return TransientError(
-        f"{doing} failed: other writers came first {_TRIES} times; try again"
+        f"{doing} in {path} failed: other writers came first {_TRIES} times; try again"
     )
 
 
