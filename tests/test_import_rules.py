@@ -24,7 +24,7 @@ VIOLATIONS = {
         "observers/injected.py",
         "import databricks_forwarder.testing",
     ),
-    "deltalake comes in by the Delta loader": (
+    "deltalake comes in by what keeps Delta tables": (
         "loaders/injected.py",
         "import deltalake",
     ),

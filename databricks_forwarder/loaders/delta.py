@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 
+from databricks_forwarder._delta_fates import crossed
 from databricks_forwarder._disk import disk_error, make_folder, sync
 from databricks_forwarder._parquet import Footer, read_footer
 from databricks_forwarder.errors import (
@@ -36,7 +37,6 @@ from databricks_forwarder.errors import (
     TransientError,
 )
 from databricks_forwarder.loaders._counting import counted
-from databricks_forwarder.loaders._delta_errors import crossed, refuse_foreign
 from databricks_forwarder.loaders._delta_files import (
     RANGED,
     folder_name,
@@ -47,6 +47,7 @@ from databricks_forwarder.loaders._delta_files import (
     statistics,
     sync_log,
 )
+from databricks_forwarder.loaders._delta_foreign import refuse_foreign
 from databricks_forwarder.loaders._schemas import covers, widened
 from databricks_forwarder.loaders._trial import trial
 from databricks_forwarder.model import (
