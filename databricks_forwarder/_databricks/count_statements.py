@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from databricks_forwarder._databricks.statements import Name
 
 __all__ = [
+    "COUNTS",
+    "NAMES",
     "AddCounts",
     "CountStatement",
     "GiveNames",
@@ -33,9 +35,13 @@ __all__ = [
     "SelectCounted",
     "SelectDays",
     "SelectNames",
+    "TryWriting",
     "create_counts",
     "create_names",
 ]
+
+COUNTS = "_forwarder_event_counts"
+NAMES = "_forwarder_tables"
 
 _COUNTS = {
     "kind": "The kind of event, a JSON list; empty in rows that tell of a load.",
@@ -257,6 +263,25 @@ class SelectNames:
             "SELECT owner, table_name, generation\n"
             f"FROM {self.table}\n"
             f"WHERE owner = '' OR generation > {_spelled(self.after)}"
+        )
+
+
+@attrs.frozen
+class TryWriting:
+    """
+    Merge no row into one of the tables, to see whether that may be done.
+    """
+
+    table: Name
+
+    def to_sql(self) -> str:
+        """
+        Its text.
+        """
+        column = "owner" if self.table.name == NAMES else "kind"
+        return (
+            f"{_merge(self.table, [column], [('',)], 'false')}\n"
+            f"ON held.{column} = new.{column}\n{_insert([column])}"
         )
 
 

@@ -22,8 +22,9 @@ Each write is one MERGE, which does all or nothing and changes the guard:
    that is why there is a guard. It is made by an insert, so two of them may be
    there: every write then changes both, and nothing depends on their number.
 2. Of a write that follows another, the query that it merges sees what that one
-   did: a load that is counted already, or a step that is over, gives no rows,
-   and nothing happens. So a write may be repeated after a lost answer.
+   did, for it reads the very version that is changed: a load that is counted
+   already, or a step that is over, gives no rows, and nothing happens. So a
+   write may be repeated after a lost answer.
 3. A name is chosen from what was given up to a step, and given only if that
    step is still the last: nobody else has got it, or got another, meanwhile.
    Names and steps only ever come, so a copy of them stays right.
@@ -35,7 +36,9 @@ Sources: Databricks, "Row-level concurrency" (MERGE against MERGE "can conflict
 when modifying the same row", under both isolation levels; the same without
 row-level concurrency, for then whole files are compared), "Isolation levels"
 (WriteSerializable: writes are serializable among each other) and "MERGE INTO";
-read 2026-11-25.
+Delta Lake, ``PrepareDeltaScan`` ("if this rule is invoked within an active
+OptimisticTransaction, then the scans are generated using the transaction"); read
+2026-11-25.
 """
 
 from __future__ import annotations
@@ -48,6 +51,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from databricks_forwarder._databricks.count_statements import (
+    COUNTS,
+    NAMES,
     AddCounts,
     GiveNames,
     HaveCountsGuard,
@@ -124,8 +129,8 @@ class WarehouseEventCounts:
         self._client = client
         self._copy = CountsCopy(copy)
         self._earlier = earlier
-        self._counts = client.table("_forwarder_event_counts")
-        self._names = client.table("_forwarder_tables")
+        self._counts = client.table(COUNTS)
+        self._names = client.table(NAMES)
         self._writing = threading.Lock()
         self._joining = threading.RLock()
         self._is_joining = False

@@ -26,6 +26,7 @@ from databricks_forwarder.counts import _moving, warehouse
 from databricks_forwarder.counts.sqlite import SqliteEventCounts
 from databricks_forwarder.counts.warehouse import WarehouseEventCounts
 from databricks_forwarder.errors import SetupError, TransientError
+from databricks_forwarder.loaders.warehouse import WarehouseLoader
 from databricks_forwarder.model import EventKind, LoadId, TableName
 from databricks_forwarder.testing.clock import FakeClock
 from databricks_forwarder.testing.contracts.counts import EventCountsContract
@@ -645,3 +646,56 @@ def test_the_repr_names_table_and_copy(
     assert f"`{settings.schema_name}`.`_forwarder_event_counts`" in told
     assert told.endswith("copy of it')")
     assert 400 == warehouse._KEPT.days
+
+
+class TestCheck:
+    """
+    What a check says of the two tables.
+    """
+
+    SUBJECT = "counting with other hosts"
+
+    def findings(self, client: DatabricksClient) -> dict[str, str | None]:
+        """
+        Check; subject → problem.
+        """
+        return {each.subject: each.problem for each in WarehouseLoader(client).check()}
+
+    def test_they_need_not_be_there(self, settings: DatabricksSettings) -> None:
+        """
+        Where nobody has counted yet nothing is wrong, and nothing is made.
+        """
+        with connected(settings, FakeClock()) as client:
+            assert {None} == set(self.findings(client).values())
+        assert [] == rows_of(settings, "_forwarder_tables")
+        assert not [each for each in statements(settings) if "CREATE" in each]
+
+    def test_a_check_leaves_them_as_they_are(
+        self, host: Host, settings: DatabricksSettings
+    ) -> None:
+        """
+        It writes nothing into them.
+        """
+        host().give({"a": [X]})
+        host().add(LOAD, {KIND: 1}, on=DAY)
+        tables = ("_forwarder_event_counts", "_forwarder_tables")
+        before = [rows_of(settings, table) for table in tables]
+        with connected(settings, FakeClock()) as client:
+            assert {None} == set(self.findings(client).values())
+
+        assert before == [rows_of(settings, table) for table in tables]
+
+    def test_somebody_else_s_are_told_with_the_grant(
+        self, settings: DatabricksSettings
+    ) -> None:
+        """
+        A table that another principal made is found before a load meets it.
+        """
+        name = f"main.{settings.schema_name}._forwarder_event_counts"
+        workspace().query(f"CREATE TABLE {name} (kind STRING)")
+        with connected(settings, FakeClock()) as client:
+            problem = self.findings(client)[self.SUBJECT]
+
+        assert problem is not None
+        assert "run: GRANT MODIFY ON TABLE" in problem
+        assert name.split(".")[2] in problem
