@@ -490,7 +490,9 @@ class TestEarlierCounts:
         Names and days are in the tables after the first question, and only once.
         """
         for name in ("one", "one", "copy lost"):
-            assert {"a": "x"} == host(name, earlier).given(["a"])
+            counts = host(name, earlier)
+            assert {KIND: 6} == counts.totals([KIND], since=DAY.min)
+            assert {"a": "x"} == counts.given(["a"])
         rows = rows_of(settings, "_forwarder_event_counts")
 
         assert {KIND: 6, OTHER: 3} == host("other").totals([KIND, OTHER], since=DAY.min)
