@@ -254,8 +254,10 @@ class DeltaEventCounts:
         make_folder(self.folder)
         unfinished = self.folder / f".{secrets.token_hex(8)}"
         try:
-            self._engine.DeltaTable.create(str(unfinished), schema, name=path.name)
-            sync(unfinished)
+            made = self._engine.DeltaTable.create(
+                str(unfinished), schema, name=path.name
+            )
+            _sync(unfinished, made)
             with suppress(OSError):
                 unfinished.rename(path)
         finally:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from killed_host import LAKE, SPOOL
 from killed_ledger import Kind, number_of_dead
 from killed_truth import Found, Row
 
+from databricks_forwarder._databricks.count_statements import COUNTS, NAMES
 from databricks_forwarder.batchers.sqlite import SqliteBatcher
 from databricks_forwarder.model import LoadId
 from databricks_forwarder.testing.workspace import RefusedError, Workspace
@@ -37,7 +38,7 @@ def look(folder: Path, workspace: Workspace | None) -> Found:
                 each.load_id: each.account.loaded for each in spool.loads(_ALL_LOADS)
             },
             unsettled=[*status.open_load_ids, *status.parked_load_ids],
-            counted=_counted(_counts_file(folder, workspace)),
+            counted=_counted(folder, workspace),
             left=_left(folder, workspace),
         )
 
@@ -79,6 +80,8 @@ def _workspace_rows(
 ) -> Iterator[tuple[str, list[tuple[Row, LoadId]]]]:
     names = workspace.query("SHOW TABLES").column("tableName").to_pylist()
     for name in names:
+        if name in {COUNTS, NAMES}:
+            continue
         rows = workspace.query(
             "SELECT batch_id, data.custom_attributes['place'] AS place, _load_id "
             f"FROM `{name}`"
@@ -93,22 +96,31 @@ def _row(batch: int, place: str | None, load_id: str) -> tuple[Row, LoadId]:
     return (batch, None if place is None else int(place)), LoadId(load_id)
 
 
-def _counts_file(folder: Path, workspace: Workspace | None) -> Path:
+def _counted(folder: Path, workspace: Workspace | None) -> dict[Kind, int]:
     if workspace is None:
-        return folder / LAKE / "_forwarder" / "counts.db"
-    return folder / f"{SPOOL}.counts"
-
-
-def _counted(file: Path) -> dict[Kind, int]:
-    with closing(sqlite3.connect(file)) as counts:
-        kinds = counts.execute(
-            "SELECT kind, sum(messages) FROM buckets GROUP BY kind"
-        ).fetchall()
+        kinds = _counted_in_file(folder / LAKE / "_forwarder" / "counts.db")
+    else:
+        kinds = _counted_in_tables(workspace)
     counted: dict[Kind, int] = {}
     for text, messages in kinds:
         event_type, custom_event_type, event_name = json.loads(text)
         counted[event_type, custom_event_type, event_name] = messages
     return counted
+
+
+def _counted_in_file(file: Path) -> Iterable[tuple[str, int]]:
+    with closing(sqlite3.connect(file)) as counts:
+        return counts.execute(
+            "SELECT kind, sum(messages) FROM buckets GROUP BY kind"
+        ).fetchall()
+
+
+def _counted_in_tables(workspace: Workspace) -> Iterable[tuple[str, int]]:
+    rows = workspace.query(
+        f"SELECT kind, sum(messages) AS messages FROM `{COUNTS}` "
+        "WHERE kind <> '' GROUP BY kind"
+    ).to_pylist()
+    return [(row["kind"], row["messages"]) for row in rows]
 
 
 def _left(folder: Path, workspace: Workspace | None) -> list[Path]:
