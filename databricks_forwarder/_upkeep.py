@@ -141,8 +141,11 @@ class Upkeep:
         """
         Tell what would happen to *payloads* now; nothing is stored or given.
 
+        Counts that hosts share are asked for in the workspace.
+
         Raises:
             RouteError: The router raised.
+            TransientError: They can't be read now, and never were.
         """
         admitted = admit_all(payloads, self._max_payload_bytes)
         documents = [payload.document for payload in admitted]

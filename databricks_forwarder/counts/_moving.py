@@ -5,6 +5,7 @@ What a host counted for itself, brought to the counts that it shares from now on
 from __future__ import annotations
 
 import logging
+import threading
 from itertools import groupby
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,10 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import date
 
+    from databricks_forwarder.counts._copy import CountsCopy
     from databricks_forwarder.counts.sqlite import SqliteEventCounts
     from databricks_forwarder.model import TableName
 
-__all__ = ["Earlier", "Shared"]
+__all__ = ["Earlier", "Joining", "Shared"]
 
 _log = logging.getLogger("databricks_forwarder")
 
@@ -117,3 +119,47 @@ def _is_free(shared: Shared, owner: str, name: TableName) -> bool:
     except ValueError:
         return False
     return True
+
+
+class Joining:
+    """
+    Brings earlier counts along before anything else is asked; once.
+
+    Args:
+        shared: Where to.
+        copy: Remembers that it was done.
+        earlier: What to bring, if there is anything.
+    """
+
+    def __init__(
+        self, shared: Shared, copy: CountsCopy, earlier: Earlier | None
+    ) -> None:
+        self._shared = shared
+        self._copy = copy
+        self._earlier = earlier
+        self._lock = threading.RLock()
+        self._is_under_way = False
+
+    def join(self) -> None:
+        """
+        Do it, if it was not done; other threads wait for that.
+
+        Raises:
+            TransientError: It was not done yet, or not wholly.
+        """
+        if self._earlier is not None:
+            # What is brought along comes by the calls that everyone makes: the
+            # same thread may be back here, and goes on.
+            with self._lock:
+                if not self._is_under_way:
+                    self._join()
+
+    def _join(self) -> None:
+        self._is_under_way = True
+        try:
+            if self._earlier is not None and not self._copy.has_moved():
+                self._earlier.move(self._shared)
+                self._copy.note_moved()
+            self._earlier = None
+        finally:
+            self._is_under_way = False

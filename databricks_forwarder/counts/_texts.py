@@ -7,13 +7,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from databricks_forwarder.model import EventKind
-
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
 
-__all__ = ["kind_of", "kind_text", "want"]
+    from databricks_forwarder.model import EventKind
+
+__all__ = ["kind_text", "want"]
 
 
 def kind_text(kind: EventKind) -> str:
@@ -21,13 +21,6 @@ def kind_text(kind: EventKind) -> str:
     Spell *kind* as a JSON list in ASCII, the same for ever.
     """
     return json.dumps([kind.event_type, kind.custom_event_type, kind.event_name])
-
-
-def kind_of(text: str) -> EventKind:
-    """
-    Read what `kind_text` has spelled.
-    """
-    return EventKind(*json.loads(text))
 
 
 def want(connection: sqlite3.Connection, texts: Iterable[str]) -> None:

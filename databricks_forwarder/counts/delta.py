@@ -35,14 +35,13 @@ import pyarrow.compute as pc
 
 from databricks_forwarder._delta_fates import crossed
 from databricks_forwarder._disk import make_folder, sync
-from databricks_forwarder.counts._giving import newly_given
+from databricks_forwarder.counts._rows import appended, chosen, names_of, summed
 from databricks_forwarder.counts._texts import kind_text
 from databricks_forwarder.errors import (
     ForwarderError,
     MissingExtraError,
     TransientError,
 )
-from databricks_forwarder.model import TableName
 
 if TYPE_CHECKING:
     import os
@@ -52,7 +51,7 @@ if TYPE_CHECKING:
 
     from deltalake import DeltaTable
 
-    from databricks_forwarder.model import EventKind, LoadId
+    from databricks_forwarder.model import EventKind, LoadId, TableName
 
 __all__ = ["DeltaEventCounts"]
 
@@ -149,7 +148,7 @@ class DeltaEventCounts:
             if pc.any(pc.equal(rows["load_id"], load_id)).as_py():
                 return None
             is_kept = pc.greater_equal(rows["day"], pa.scalar(on - _KEPT, pa.date32()))
-            return _summed(_appended(rows.filter(is_kept), new))
+            return summed(appended(rows.filter(is_kept), new))
 
         self._change(self._counts, _COUNTS, added, f"counting load {load_id}")
 
@@ -157,7 +156,7 @@ class DeltaEventCounts:
         """
         Tell the names already given to *owners*.
         """
-        return _of(self._read(self._names, _NAMES), owners)
+        return names_of(self._read(self._names, _NAMES), owners)
 
     def give(
         self, wishes: Mapping[str, Sequence[TableName]], /
@@ -169,11 +168,11 @@ class DeltaEventCounts:
 
         def given(rows: pa.Table) -> pa.Table | None:
             nonlocal answer
-            old, new = _chosen(rows, wishes)
+            old, new = chosen(rows, wishes)
             answer = {**old, **new}
             step = (pc.max(rows["generation"]).as_py() or 0) + 1
             named = [(*each, step) for each in new.items()]
-            return _appended(rows, named) if named else None
+            return appended(rows, named) if named else None
 
         self._change(self._names, _NAMES, given, "giving names")
         return answer
@@ -184,7 +183,7 @@ class DeltaEventCounts:
         """
         Answer as `give` would now.
         """
-        old, new = _chosen(self._read(self._names, _NAMES), wishes)
+        old, new = chosen(self._read(self._names, _NAMES), wishes)
         return {**old, **new}
 
     def close(self) -> None:
@@ -255,8 +254,10 @@ class DeltaEventCounts:
         make_folder(self.folder)
         unfinished = self.folder / f".{secrets.token_hex(8)}"
         try:
-            self._engine.DeltaTable.create(str(unfinished), schema, name=path.name)
-            sync(unfinished)
+            made = self._engine.DeltaTable.create(
+                str(unfinished), schema, name=path.name
+            )
+            _sync(unfinished, made)
             with suppress(OSError):
                 unfinished.rename(path)
         finally:
@@ -307,33 +308,3 @@ def _sync(path: Path, found: DeltaTable) -> None:
             sync(file)
     sync(log)
     sync(path)
-
-
-def _appended(rows: pa.Table, new: Sequence[tuple[object, ...]]) -> pa.Table:
-    columns = list(zip(*new, strict=True))
-    return pa.concat_tables([rows, pa.table(columns, schema=rows.schema)])
-
-
-def _summed(rows: pa.Table) -> pa.Table:
-    """
-    Make one row of those of one kind, day and load.
-    """
-    keys = ["kind", "day", "load_id"]
-    sums = rows.group_by(keys).aggregate([("messages", "sum")])
-    return sums.rename_columns([*keys, "messages"]).select(rows.schema.names)
-
-
-def _of(rows: pa.Table, owners: Collection[str]) -> dict[str, TableName]:
-    some = rows.filter(pc.is_in(rows["owner"], pa.array(list(owners), pa.string())))
-    return {row["owner"]: TableName(row["table_name"]) for row in some.to_pylist()}
-
-
-def _chosen(
-    rows: pa.Table, wishes: Mapping[str, Sequence[TableName]]
-) -> tuple[Mapping[str, TableName], Mapping[str, TableName]]:
-    """
-    Tell the names that the owners have, and choose those for the others.
-    """
-    old = _of(rows, wishes)
-    taken = set(rows["table_name"].to_pylist())
-    return old, newly_given(wishes, given=old, taken=taken)

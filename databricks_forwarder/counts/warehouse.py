@@ -46,13 +46,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from databricks_forwarder._databricks.count_statements import (
-    COUNTS,
-    NAMES,
     AddCounts,
     GiveNames,
     HaveCountsGuard,
@@ -60,13 +57,11 @@ from databricks_forwarder._databricks.count_statements import (
     SelectCounted,
     SelectDays,
     SelectNames,
-    create_counts,
-    create_names,
 )
-from databricks_forwarder._databricks.fates import AlreadyThereError, MissingTableError
-from databricks_forwarder._databricks.repeats import repeated
 from databricks_forwarder.counts._copy import CountsCopy
 from databricks_forwarder.counts._giving import newly_given
+from databricks_forwarder.counts._moving import Joining
+from databricks_forwarder.counts._shared_tables import SharedTables
 from databricks_forwarder.counts._texts import kind_text
 from databricks_forwarder.errors import TransientError
 
@@ -76,8 +71,6 @@ if TYPE_CHECKING:
     from datetime import date
 
     from databricks_forwarder._databricks.client import DatabricksClient
-    from databricks_forwarder._databricks.count_statements import CountStatement
-    from databricks_forwarder._databricks.statements import Name, Statement
     from databricks_forwarder.counts._moving import Earlier
     from databricks_forwarder.model import EventKind, LoadId, TableName
 
@@ -126,19 +119,15 @@ class WarehouseEventCounts:
         *,
         earlier: Earlier | None = None,
     ) -> None:
-        self._client = client
+        self._tables = SharedTables(client)
         self._copy = CountsCopy(copy)
-        self._earlier = earlier
-        self._counts = client.table(COUNTS)
-        self._names = client.table(NAMES)
+        self._joining = Joining(self, self._copy, earlier)
         self._writing = threading.Lock()
-        self._joining = threading.RLock()
-        self._is_joining = False
-        self._has_joined = earlier is None
         self._is_fresh = False
 
     def __repr__(self) -> str:
-        return f"WarehouseEventCounts({str(self._counts)!r}, {str(self._copy.path)!r})"
+        table, copy = str(self._tables.counts), str(self._copy.path)
+        return f"WarehouseEventCounts({table!r}, {copy!r})"
 
     def totals(
         self, kinds: Collection[EventKind], /, *, since: date
@@ -150,7 +139,7 @@ class WarehouseEventCounts:
         if not kinds_by_text:
             return {}
         try:
-            self._join()
+            self._joining.join()
             totals = self._read_totals(kinds_by_text, since)
         except TransientError as error:
             self._fall_back(error)
@@ -168,7 +157,7 @@ class WarehouseEventCounts:
         Raises:
             TransientError: It may be counted or not: add it again.
         """
-        self._join()
+        self._joining.join()
         days = [(kind_text(kind), on, messages) for kind, messages in counts.items()]
         self.add_days(load_id, days, on=on)
 
@@ -184,7 +173,7 @@ class WarehouseEventCounts:
             on: The day from which the 400 days count.
         """
         statement = AddCounts(
-            table=self._counts,
+            table=self._tables.counts,
             load_id=load_id,
             days=days,
             on=on,
@@ -192,8 +181,11 @@ class WarehouseEventCounts:
         )
         # Threads take turns: they would only meet as conflicts.
         with self._writing:
-            while not self._is_counted(statement):
-                pass
+            for _ in range(_TRIES):
+                if self._is_counted(statement):
+                    return
+        msg = f"counting load {load_id} in {self._tables.counts} failed; try again"
+        raise TransientError(msg)
 
     def given(self, owners: Collection[str], /) -> Mapping[str, TableName]:
         """
@@ -220,16 +212,19 @@ class WarehouseEventCounts:
         known = self._copy.names(wishes)
         if len(known) == len(wishes):
             return known
-        self._join()
+        self._joining.join()
         with self._writing:
             for _ in range(_TRIES):
                 new = self._chosen(wishes)
                 if not new:
                     return self._copy.names(wishes)
                 generation = self._copy.generation() or 0
-                self._run(GiveNames(self._names, generation, new))
+                self._tables.run(GiveNames(self._tables.names, generation, new))
                 self._look()
-        msg = f"giving names in {self._names} failed: other hosts came first; try again"
+        msg = (
+            f"giving names in {self._tables.names} failed: other hosts came first; "
+            "try again"
+        )
         raise TransientError(msg)
 
     def propose(
@@ -262,7 +257,7 @@ class WarehouseEventCounts:
         if self._is_fresh:
             return
         try:
-            self._join()
+            self._joining.join()
             self._look()
         except TransientError as error:
             self._fall_back(error)
@@ -273,14 +268,14 @@ class WarehouseEventCounts:
         Read the names given since the last look.
         """
         known = self._copy.generation() or 0
-        rows = self._run(SelectNames(self._names, known))
+        rows = self._tables.run(SelectNames(self._tables.names, known))
         steps = [step for owner, _, step in rows if not owner]
         if not steps:
-            self._run(HaveNamesGuard(self._names))
+            self._tables.run(HaveNamesGuard(self._tables.names))
         generation = max(steps, default=0)
         if generation < known:
-            _log.warning("%s was made anew; names are read again", self._names)
-            rows = self._run(SelectNames(self._names, 0))
+            _log.warning("%s was made anew; names are read again", self._tables.names)
+            rows = self._tables.run(SelectNames(self._tables.names, 0))
         self._copy.learn_names(
             [(owner, name) for owner, name, step in rows if owner],
             generation=generation,
@@ -288,7 +283,7 @@ class WarehouseEventCounts:
         )
 
     def _read_totals(self, kinds: Collection[str], since: date) -> Mapping[str, int]:
-        rows = self._run(SelectDays(self._counts, kinds, since))
+        rows = self._tables.run(SelectDays(self._tables.counts, kinds, since))
         days = [(kind, day, messages) for kind, day, messages in rows]
         self._copy.learn_days(kinds, days, kept_since=since)
         totals: Counter[str] = Counter()
@@ -300,13 +295,13 @@ class WarehouseEventCounts:
         """
         Count a load, or find that it is; False when there was no guard yet.
         """
-        ((_, updated, *_),) = self._run(statement)
+        ((_, updated, *_),) = self._tables.run(statement)
         if updated:
             return True
-        rows = self._run(SelectCounted(self._counts, statement.load_id))
+        rows = self._tables.run(SelectCounted(self._tables.counts, statement.load_id))
         found = {load_id for (load_id,) in rows}
         if "" not in found:
-            self._run(HaveCountsGuard(self._counts))
+            self._tables.run(HaveCountsGuard(self._tables.counts))
         return statement.load_id in found
 
     def _fall_back(self, error: TransientError) -> None:
@@ -316,48 +311,3 @@ class WarehouseEventCounts:
         if self._copy.generation() is None:
             raise error
         _log.warning("shared event counts are as last read: %s", error)
-
-    def _join(self) -> None:
-        """
-        Bring along what this host counted for itself; once.
-        """
-        if not self._has_joined:
-            # What is brought along comes by the calls that everyone makes: the
-            # same thread may be back here, and goes on.
-            with self._joining:
-                self._join_alone()
-
-    def _join_alone(self) -> None:
-        if self._has_joined or self._is_joining:
-            return
-        self._is_joining = True
-        try:
-            if self._earlier is not None and not self._copy.has_moved():
-                self._earlier.move(self)
-                self._copy.note_moved()
-            self._has_joined = True
-        finally:
-            self._is_joining = False
-
-    def _run(self, statement: CountStatement) -> Sequence[tuple[Any, ...]]:
-        """
-        Run one that may be repeated; its table is made if it is absent.
-        """
-        try:
-            return self._repeated(statement)
-        except MissingTableError:
-            self._create(statement.table)
-        return self._repeated(statement)
-
-    def _create(self, table: Name) -> None:
-        create = create_counts if table == self._counts else create_names
-        self._repeated(create(table))
-
-    def _repeated(self, statement: Statement) -> Sequence[tuple[Any, ...]]:
-        def step() -> Sequence[tuple[Any, ...]]:
-            # Another host may create it at the same moment; then it is there.
-            with suppress(AlreadyThereError):
-                return self._client.warehouse.run(statement.to_sql())
-            return []
-
-        return repeated(step, self._client.clock)

@@ -256,6 +256,23 @@ def test_no_other_word_says_where_to_count(
     assert [] == list(tmp_path.iterdir())
 
 
+def test_a_new_lake_may_count_in_tables(tmp_path: Path) -> None:
+    """
+    Then it has no file of counts.
+    """
+    with Forwarder.for_lake(
+        tmp_path / "lake",
+        spool=tmp_path / "1.db",
+        counts="shared",
+        events_threshold=1,
+        clock=FakeClock(),
+    ) as lake:
+        table = forward(lake, "SignUp")
+
+    assert OWN == table
+    assert not (tmp_path / "lake" / "_forwarder" / "counts.db").exists()
+
+
 def test_a_lake_may_count_in_tables(tmp_path: Path) -> None:
     """
     Its forwarders share them, and what its file had counted is in them.

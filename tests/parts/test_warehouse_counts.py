@@ -22,6 +22,10 @@ from schemas import connected, new_schema, rows_of, workspace
 
 from databricks_forwarder import DatabricksSettings
 from databricks_forwarder._databricks.client import DatabricksClient
+from databricks_forwarder._databricks.count_statements import (
+    CountStatement,
+    HaveCountsGuard,
+)
 from databricks_forwarder.counts import _moving, warehouse
 from databricks_forwarder.counts.sqlite import SqliteEventCounts
 from databricks_forwarder.counts.warehouse import WarehouseEventCounts
@@ -392,6 +396,28 @@ class TestMisfortunes:
             counts.give({"a": [X]})
         assert {} == other.given(["a"])
 
+    def test_a_guard_that_never_stays_is_not_waited_for(
+        self, host: Host, settings: DatabricksSettings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        Who takes the guard away again and again leaves a load uncounted, and told.
+        """
+        counts = host()
+        run = counts._tables.run
+
+        def without_guard(statement: CountStatement) -> object:
+            done = run(statement)
+            if isinstance(statement, HaveCountsGuard):
+                name = f"main.{settings.schema_name}._forwarder_event_counts"
+                workspace().query(f"DELETE FROM {name}")
+            return done
+
+        monkeypatch.setattr(counts._tables, "run", without_guard)
+
+        with pytest.raises(TransientError, match="counting load 0123456789ab-0-9 in"):
+            counts.add(LOAD, {KIND: 1}, on=DAY)
+        assert {} == counts.totals([KIND], since=DAY)
+
 
 class TestAway:
     """
@@ -490,7 +516,9 @@ class TestEarlierCounts:
         Names and days are in the tables after the first question, and only once.
         """
         for name in ("one", "one", "copy lost"):
-            assert {"a": "x"} == host(name, earlier).given(["a"])
+            counts = host(name, earlier)
+            assert {KIND: 6} == counts.totals([KIND], since=DAY.min)
+            assert {"a": "x"} == counts.given(["a"])
         rows = rows_of(settings, "_forwarder_event_counts")
 
         assert {KIND: 6, OTHER: 3} == host("other").totals([KIND, OTHER], since=DAY.min)
@@ -537,6 +565,10 @@ from pathlib import Path
 
 from databricks_forwarder import DatabricksSettings, Endpoint
 from databricks_forwarder._databricks.client import DatabricksClient
+from databricks_forwarder._databricks.count_statements import (
+    CountStatement,
+    HaveCountsGuard,
+)
 from databricks_forwarder.counts.warehouse import WarehouseEventCounts
 from databricks_forwarder.errors import TransientError
 from databricks_forwarder.model import EventKind

@@ -1,13 +1,12 @@
 """
-MERGE INTO, in the forms UPDATE SET, INSERT (…) VALUES (…) and DELETE.
+MERGE INTO, done.
 
 Two sessions that merge at once conflict where they change rows of one file, and
 nowhere else: what the platform promises is a conflict over the same row, and
 none over rows that both insert. So who relies on more than that learns it here.
 
-Sources: Databricks, "MERGE INTO" and "Row-level concurrency"; Apache Spark's and
-Delta Lake's lists of error conditions; read 2026-11-25. The four columns of the
-result: Delta Lake, ``MergeIntoCommandBase``, read 2026-11-25.
+Sources: Databricks, "MERGE INTO" and "Row-level concurrency", read 2026-11-25.
+The four columns of the result: Delta Lake, ``MergeIntoCommandBase``.
 """
 
 from __future__ import annotations
@@ -21,14 +20,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
 
+from databricks_forwarder.testing.workspace._merge_statement import read_merge
 from databricks_forwarder.testing.workspace._merging import refuse_nulls
 from databricks_forwarder.testing.workspace._names import full_name, shown
-from databricks_forwarder.testing.workspace._parts import unsupported
 from databricks_forwarder.testing.workspace._refusals import RefusedError
 from databricks_forwarder.testing.workspace._results import Result
-from databricks_forwarder.testing.workspace._select import answered, over, parsed
+from databricks_forwarder.testing.workspace._select import answered, over
 from databricks_forwarder.testing.workspace._tables import while_there
-from databricks_forwarder.testing.workspace._tokens import syntax_error
 from databricks_forwarder.testing.workspace._types import to_arrow_schema
 from databricks_forwarder.testing.workspace._writing import fitted
 
@@ -36,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from databricks_forwarder.testing.workspace._log import Action, Snapshot
+    from databricks_forwarder.testing.workspace._merge_statement import Merge, When
     from databricks_forwarder.testing.workspace._parts import Parts
     from databricks_forwarder.testing.workspace._reader import Reader
     from databricks_forwarder.testing.workspace._results import Session
@@ -45,38 +44,6 @@ if TYPE_CHECKING:
 __all__ = ["merge_into"]
 
 _ROW = "_row of the target"
-
-# What one of ours has; newer releases of the parser call the clauses whens.
-_KNOWN = {"this", "using", "on", "whens", "expressions"}
-
-
-@attrs.frozen
-class _When:
-    """
-    A clause, read.
-
-    Attributes:
-        way: Which rows it is for.
-        condition: Which of them; None for all that are left.
-        values: Column → what it is set to; None where the row is deleted.
-    """
-
-    way: str
-    condition: exp.Expr | None
-    values: dict[str, exp.Expr] | None
-
-
-@attrs.frozen
-class _Merge:
-    """
-    The statement, read.
-    """
-
-    target: str
-    source: str
-    query: exp.Expr
-    on: exp.Expr
-    whens: Sequence[_When]
 
 
 @attrs.frozen
@@ -116,7 +83,7 @@ def merge_into(reader: Reader, session: Session, parts: Parts) -> Result:
     Read and do what follows MERGE INTO.
     """
     name = full_name(reader.name(), "TABLE", session)
-    merge = _read(f"MERGE INTO {shown(name)} {reader.rest()}", name)
+    merge = read_merge(f"MERGE INTO {shown(name)} {reader.rest()}", name)
     table = parts.tables.find(name, session.principal, "MODIFY", "SELECT")
     with while_there(table):
         snapshot = table.log.read()
@@ -129,102 +96,6 @@ def merge_into(reader: Reader, session: Session, parts: Parts) -> Result:
         if actions:
             table.log.commit(snapshot, actions, rows="merged")
     return _told(changes)
-
-
-def _read(text: str, name: str) -> _Merge:
-    tree = parsed(text)
-    if not isinstance(tree, exp.Merge) or not tree.args.get("on"):
-        raise syntax_error(text, len(text), "")
-    odd = {each for each, value in tree.args.items() if value} - _KNOWN
-    if odd:
-        raise unsupported("MERGE INTO with", *sorted(odd))
-    using = tree.args["using"]
-    for aliased in (tree.this, using):
-        alias = aliased.args.get("alias")
-        if alias is not None and alias.args.get("columns"):
-            raise syntax_error(text, len(text), "")
-    is_query = isinstance(using, exp.Subquery)
-    whens = [_when(each) for each in tree.find_all(exp.When)]
-    _refuse_unreachable(whens)
-    merge = _Merge(
-        target=tree.this.alias or name.rpartition(".")[2],
-        source=using.alias_or_name,
-        query=using.this if is_query else exp.select("*").from_(_bare(using)),
-        on=tree.args["on"],
-        whens=whens,
-    )
-    _refuse_subqueries(merge)
-    return merge
-
-
-def _bare(table: exp.Expr) -> exp.Expr:
-    bare = table.copy()
-    bare.set("alias", None)
-    return bare
-
-
-def _when(each: exp.Expr) -> _When:
-    is_matched, by_source = each.args["matched"], each.args.get("source")
-    way = "MATCHED" if is_matched else "NOT MATCHED BY TARGET"
-    if by_source:
-        way = "NOT MATCHED BY SOURCE"
-    return _When(way, each.args.get("condition"), _values(way, each.args["then"]))
-
-
-def _values(way: str, then: exp.Expr) -> dict[str, exp.Expr] | None:
-    if isinstance(then, exp.Update) and way != "NOT MATCHED BY TARGET":
-        sets = then.expressions
-        if not sets or not all(isinstance(each, exp.EQ) for each in sets):
-            raise unsupported("MERGE INTO with UPDATE SET *")
-        return {each.this.name: each.expression for each in sets}
-    if isinstance(then, exp.Insert) and way == "NOT MATCHED BY TARGET":
-        names, values = then.this, then.expression
-        if not isinstance(names, exp.Tuple) or not isinstance(values, exp.Tuple):
-            raise unsupported("MERGE INTO with INSERT *")
-        if len(names.expressions) != len(values.expressions):
-            raise RefusedError(
-                "PARSE_SYNTAX_ERROR",
-                "The number of columns of INSERT and that of its VALUES differ.",
-                sqlstate="42601",
-            )
-        return {
-            each.name: value
-            for each, value in zip(names.expressions, values.expressions, strict=True)
-        }
-    if then.name.upper() == "DELETE" and way != "NOT MATCHED BY TARGET":
-        return None
-    raise RefusedError(
-        "PARSE_SYNTAX_ERROR", f"No such action WHEN {way}.", sqlstate="42601"
-    )
-
-
-def _refuse_unreachable(whens: Sequence[_When]) -> None:
-    ended: set[str] = set()
-    for when in whens:
-        if when.way in ended:
-            words = when.way.replace(" ", "_")
-            error_class = f"NON_LAST_{words}_CLAUSE_OMIT_CONDITION"
-            raise RefusedError(
-                error_class,
-                f"When there are more than one {when.way} clauses in a MERGE "
-                f"statement, only the last {when.way} clause can omit the condition.",
-                sqlstate="42613",
-            )
-        if when.condition is None:
-            ended.add(when.way)
-
-
-def _refuse_subqueries(merge: _Merge) -> None:
-    for when in merge.whens:
-        values = (when.values or {}).values()
-        for each in (merge.on, when.condition, *values):
-            if each is not None and each.find(exp.Query):
-                raise RefusedError(
-                    "DELTA_UNSUPPORTED_SUBQUERY",
-                    "Subqueries are not supported in the MERGE (condition = "
-                    f"{each.sql(dialect='databricks')}).",
-                    sqlstate="0AKDC",
-                )
 
 
 def _held(table: Table, snapshot: Snapshot) -> tuple[pa.Table, dict[int, str]]:
@@ -243,7 +114,7 @@ def _held(table: Table, snapshot: Snapshot) -> tuple[pa.Table, dict[int, str]]:
 
 
 def _changes(
-    merge: _Merge,
+    merge: Merge,
     fields: Sequence[Field],
     held: pa.Table,
     source: pa.Table,
@@ -266,7 +137,7 @@ def _changes(
         yield _Change(when.way, places, None if when.values is None else found)
 
 
-def _targets(when: _When, fields: Sequence[Field]) -> list[str]:
+def _targets(when: When, fields: Sequence[Field]) -> list[str]:
     if when.way == "NOT MATCHED BY TARGET":
         return list(when.values or ())
     unknown = {name.lower() for name in when.values or ()} - {
@@ -276,7 +147,7 @@ def _targets(when: _When, fields: Sequence[Field]) -> list[str]:
 
 
 def _asked(
-    merge: _Merge, when: _When, fields: Sequence[Field], earlier: Sequence[exp.Expr]
+    merge: Merge, when: When, fields: Sequence[Field], earlier: Sequence[exp.Expr]
 ) -> str:
     """
     What to ask the database for: places, and what the rows become.
@@ -301,7 +172,7 @@ def _asked(
     return f"SELECT {columns} FROM {place} WHERE {filtered}"  # noqa: S608 (parsed)
 
 
-def _wanted(merge: _Merge, when: _When, fields: Sequence[Field]) -> Iterator[exp.Expr]:
+def _wanted(merge: Merge, when: When, fields: Sequence[Field]) -> Iterator[exp.Expr]:
     if when.values is None:
         return
     if when.way == "NOT MATCHED BY TARGET":
