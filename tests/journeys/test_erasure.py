@@ -7,7 +7,7 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -295,24 +295,43 @@ def _agree(world: World) -> None:
 EVERYWHERE = [(person, place) for person in (1, 2, 3) for place in PLACES]
 
 
-@pytest.mark.parametrize("kind", [InMemory, OnDisk])
+def _steps(kind: type[Composition], folder: Path) -> Iterator[int]:
+    """
+    Number the calls of parts that an erasure makes.
+    """
+    steps = Steps()
+    world = World(kind(folder))
+    world.fill(EVERYWHERE)
+    world.erase([1, 2], steps)
+    return iter(range(1, steps.count + 1))
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_an_erasure_that_dies_at_any_step_is_completed_by_the_next(
-    kind: type[Composition], when: str, tmp_path: Path
+    when: str, tmp_path: Path
 ) -> None:
     """
     Killed at each call of a part in turn, and called again, it leaves nothing.
     """
-    steps = Steps()
-    first = World(kind(tmp_path / "0"))
-    first.parts.folder.mkdir()
-    first.fill(EVERYWHERE)
-    first.erase([1, 2], steps)
-    for last in range(1, steps.count + 1):
-        world = World(kind(tmp_path / str(last)))
-        world.parts.folder.mkdir()
+    for last in _steps(InMemory, tmp_path):
+        world = World(InMemory(tmp_path))
         world.fill(EVERYWHERE)
         examine(world, [1, 2], last, when, is_carried_between=bool(last % 2))
+
+
+def test_an_erasure_on_a_lake_that_dies_is_completed_by_the_next(
+    tmp_path: Path,
+) -> None:
+    """
+    So it is on disk, killed in turn before and after a call.
+    """
+    (tmp_path / "0").mkdir()
+    for last in _steps(OnDisk, tmp_path / "0"):
+        world = World(OnDisk(tmp_path / str(last)))
+        world.parts.folder.mkdir()
+        world.fill(EVERYWHERE)
+        when = "after" if last % 2 else "before"
+        examine(world, [1, 2], last, when, is_carried_between=bool(last % 3))
 
 
 @st.composite
@@ -335,7 +354,7 @@ def _told(kind: type[Composition], story: tuple) -> None:
         examine(world, erased, last, when, is_carried_between=is_carried_between)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(_stories())
 def test_erased_people_are_nowhere_on_a_lake(story: tuple) -> None:
     """
@@ -344,7 +363,7 @@ def test_erased_people_are_nowhere_on_a_lake(story: tuple) -> None:
     _told(OnDisk, story)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(_stories())
 def test_erased_people_are_nowhere_in_a_workspace(story: tuple) -> None:
     """
