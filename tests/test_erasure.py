@@ -132,10 +132,12 @@ def test_a_request_id_is_one_persons(memory: InMemory) -> None:
     """
     with memory.forwarder() as forwarder:
         forwarder.erase(mpids=[1], request_id="r-1")
+        forwarder.erase(mpids=[2], request_id="r-2")
+        forwarder.erase(mpids=[2], request_id="r-2")
         with pytest.raises(ConfigurationError, match="for somebody else"):
             forwarder.erase(mpids=[2], request_id="r-1")
 
-        assert ["r-1"] == [each.request_id for each in forwarder.erasures()]
+        assert ["r-1", "r-2"] == [each.request_id for each in forwarder.erasures()]
 
 
 def test_without_a_request_id_a_person_has_one_receipt(memory: InMemory) -> None:

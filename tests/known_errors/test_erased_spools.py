@@ -19,7 +19,7 @@ from erasures import bytes_under
 from spools import NOON, asked, carried, fill, leased, opened, payload, report
 
 from databricks_forwarder._codec import from_text, to_text
-from databricks_forwarder.batchers import _sqlite_erasing, _sqlite_file
+from databricks_forwarder.batchers import _sqlite_erasing, _sqlite_file, sqlite
 from databricks_forwarder.batchers.sqlite import SqliteBatcher, repair
 from databricks_forwarder.erasure import Erasure, ErasureNote, Suppression
 from databricks_forwarder.errors import BatcherError, TransientError
@@ -144,26 +144,29 @@ def test_what_a_commit_lets_go_of_meanwhile_is_in_no_account(
     Records of a load that was committed between are removed and not counted.
     """
     look = _sqlite_erasing._look
+    monkeypatch.setattr(SqliteBatcher, "_remove", lambda *_: None)
+    monkeypatch.setattr(sqlite, "go_on", lambda _: False)
 
     def slow(*args: object) -> object:
         found = look(*args)
         with opened(spool) as other:
-            lease = leased(other)
-            monkeypatch.setattr(SqliteBatcher, "_remove", lambda *_: None)
-            other.commit(lease.load_id, report(lease, dead={9: "unfit"}), at=NOON)
+            for dead in ({9: "unfit"}, {}):
+                lease = leased(other, 4)
+                other.commit(lease.load_id, report(lease, dead=dead), at=NOON)
         return found
 
     monkeypatch.setattr(_sqlite_erasing, "_look", slow)
     with opened(spool) as batcher:
         note = batcher.erase(NOTE, those(8, 9), MARK, at=NOON)
         account = batcher.status().account
+        spans = asked(spool, "SELECT count(*) FROM removals")
 
     assert (0, 0, 1) == (
         note.erasure.spool.waiting,
         note.erasure.spool.in_loads,
         note.erasure.spool.dead,
     )
-    assert account.is_balanced
+    assert (True, [(0,)]) == (account.is_balanced, spans)
 
 
 def test_a_holder_that_lives_is_waited_for_though_its_time_is_over(
@@ -284,6 +287,12 @@ def test_a_note_that_changed_is_damage(spool: Path) -> None:
         database.commit()
     with opened(spool) as batcher, pytest.raises(BatcherError, match="repair"):
         batcher.erasures()
+    with closing(sqlite3.connect(spool)) as database:
+        database.execute("UPDATE spool SET received = received + 1")
+        database.commit()
+    repair(spool)
+    with opened(spool) as batcher:
+        assert () == tuple(batcher.erasures())
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"erasure":7}'])

@@ -13,9 +13,11 @@ from schemas import connected, new_schema, rows_of
 
 from databricks_forwarder._databricks.client import DatabricksClient
 from databricks_forwarder.batchers.sqlite import SqliteBatcher
+from databricks_forwarder.loaders._warehouse_erasing import places_in
 from databricks_forwarder.loaders.delta import DeltaLoader
 from databricks_forwarder.loaders.warehouse import WarehouseLoader
 from databricks_forwarder.model import ParquetFile, StagedFile, TableName
+from databricks_forwarder.mparticle.person import Person
 from databricks_forwarder.stagers.directory import DirectoryStager
 from databricks_forwarder.stagers.volume import VolumeStager
 from databricks_forwarder.testing.contracts.erasing import (
@@ -141,3 +143,11 @@ class TestWarehouseLoader(ErasingLoaderContract):
         Give every statement that was sent.
         """
         return "\n".join(self.asked)
+
+
+def test_a_table_that_is_dropped_meanwhile_has_no_places() -> None:
+    """
+    Who looks for rows in a table that is gone finds none, and no error.
+    """
+    with connected(new_schema()) as client:
+        assert [] == places_in(client, TableName("gone"), Person.of([1], {}))
