@@ -61,6 +61,7 @@ class Salvage:
         checkpoints: By name.
         is_checkpoint_lost: Whether one of them was not what was stored.
         erasures: What is kept of erasures: request id and text, by number.
+        is_erasure_lost: Whether one of them was not what was stored.
     """
 
     spool: _Values | None = None
@@ -76,6 +77,7 @@ class Salvage:
     checkpoints: dict[str, str] = attrs.field(factory=dict)
     is_checkpoint_lost: bool = False
     erasures: dict[int, tuple[str, str]] = attrs.field(factory=dict)
+    is_erasure_lost: bool = False
 
     def committed_ids(self) -> set[str]:
         """
@@ -115,6 +117,7 @@ def salvage(pages: Pages) -> Salvage:
         read.doubtful.add(None)
     if {"sqlite_master", "checkpoints"} & pages.broken_roots:
         read.is_checkpoint_lost = True
+    read.is_erasure_lost |= "erasures" in pages.broken_roots
     return read
 
 
@@ -207,11 +210,13 @@ def _take_checkpoint(read: Salvage, _: Pages, cell: Cell) -> None:
 
 def _take_erasure(read: Salvage, _: Pages, cell: Cell) -> None:
     _, request_id, text, crc = cell.values
-    if cell.key is None or text_crc(request_id, text) != crc:
-        return
     try:
-        from_text(text, ErasureNote)
+        note = from_text(text, ErasureNote)
     except (BatcherError, OverflowError):
+        note = None
+    is_whole = note is not None and text_crc(request_id, text) == crc
+    if not is_whole or cell.key is None:
+        read.is_erasure_lost = True
         return
     read.erasures[cell.key] = (request_id, text)
 
