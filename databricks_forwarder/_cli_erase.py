@@ -56,25 +56,29 @@ def _person(name: str) -> dict[str, Any]:
     """
     try:
         text = sys.stdin.read() if name == "-" else Path(name).read_text("utf-8")
-        person = json.loads(text)
+        person: dict[str, Any] = json.loads(text)
     except OSError as error:
         msg = f"{name} can't be read: {error.strerror}"
         raise ConfigurationError(msg) from error
     except (ValueError, RecursionError):
         # Its own text, and the error that has it, stay out of the message.
-        person = None
-    is_object = isinstance(person, dict) and person.keys() <= {"mpids", "identities"}
-    if not (
-        is_object
-        and isinstance(person.get("mpids", []), list)
-        and _are_identities(person.get("identities", {}))
-    ):
+        person = {"": None}
+    if not _is_person(person):
         msg = (
             f"{name} must be a JSON object with mpids, a list, and identities, an "
             "object of type and identity, or a list of identities; one is enough"
         )
         raise ConfigurationError(msg)
     return person
+
+
+def _is_person(said: Any) -> bool:
+    return (
+        isinstance(said, dict)
+        and said.keys() <= {"mpids", "identities"}
+        and isinstance(said.get("mpids", []), list)
+        and _are_identities(said.get("identities", {}))
+    )
 
 
 def _are_identities(said: Any) -> bool:

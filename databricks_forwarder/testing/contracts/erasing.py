@@ -400,7 +400,7 @@ class ErasingLoaderContract(Contract):
         return lambda: self.open().load(load_id, table, staged)
 
     def _held(self, table: TableName = _TABLE) -> list[tuple[object, object]]:
-        return sorted((row["_load_id"], row["_offset"]) for row in self.rows(table))  # type: ignore[type-var]
+        return sorted((row["_load_id"], row["_offset"]) for row in self.rows(table))
 
     @clause("L8")
     def test_l8_rows_are_found_by_mpid_and_by_identity(self) -> None:
