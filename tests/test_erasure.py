@@ -14,12 +14,14 @@ from erasures import refusing
 from walking import InMemory, batch, custom
 
 from databricks_forwarder import Forwarder, UploadPolicy
+from databricks_forwarder._erase import _planned
 from databricks_forwarder._erased_rows import ErasedRows
 from databricks_forwarder._progress import Progress, erased_mark
 from databricks_forwarder.batchers.memory import MemoryBatcher
 from databricks_forwarder.erasure import (
     Erasure,
     ErasureNote,
+    Place,
     SpoolErasure,
     Suppression,
     TableErasure,
@@ -29,7 +31,7 @@ from databricks_forwarder.errors import (
     PermanentError,
     TransientError,
 )
-from databricks_forwarder.model import LoadId, TableName
+from databricks_forwarder.model import LoadId, Offset, TableName
 from databricks_forwarder.testing.faults import Fail, Killed, faulty
 
 T, U = TableName("t"), TableName("u")
@@ -276,6 +278,35 @@ def test_a_load_that_was_staged_again_is_not_unstaged_by_a_repeat(
 
         assert 1 == len(memory.staged())
         assert 1 == len(forwarder.parked())
+
+
+def test_what_a_load_that_is_done_left_staged_is_removed(memory: InMemory) -> None:
+    """
+    Files that were staged and not discarded are swept before all else.
+    """
+    odd = Fail(method="discard", error=TransientError("the disk is odd"))
+    with memory.forwarder(
+        wrap=lambda name, part: faulty(part, odd) if name == "stager" else part
+    ) as forwarder:
+        forwarder.submit(buy(1))
+        forwarder.flush()
+        left = len(memory.staged())
+        forwarder.erase(mpids=[1])
+
+    assert (1, set()) == (left, memory.staged())
+
+
+@pytest.mark.parametrize(("is_done", "expected"), [(True, 5), (False, 3)])
+def test_rows_that_are_found_again_are_counted_by_what_was_done(
+    is_done: bool, expected: int
+) -> None:
+    """
+    After a deletion they are others; of one that may not be done, the same.
+    """
+    known = TableErasure(table=T, rows_by_load={L: 3}, is_done=is_done)
+    (planned,) = _planned([known], {T: [Place(L, Offset(0), 2)]})
+
+    assert (expected, False) == (planned.row_count, planned.is_done)
 
 
 def test_other_files_are_refused_after_an_erasure_as_before(memory: InMemory) -> None:

@@ -64,6 +64,25 @@ def test_nothing_of_what_was_loaded_or_erased_is_in_any_byte(spool: Path) -> Non
     assert {1, 4, 6, 7, 8, 10, 11, 12} == after
 
 
+def test_what_sqlite_left_behind_is_wiped(spool: Path) -> None:
+    """
+    Free pages are wiped where SQLite is not built to do so by itself, too.
+    """
+    with closing(sqlite3.connect(spool, isolation_level=None)) as database:
+        database.execute("PRAGMA secure_delete = OFF")
+        database.execute("CREATE TABLE passing (payload BLOB)")
+        rows = [(b"left behind " * 2000,)] * 20
+        database.executemany("INSERT INTO passing VALUES (?)", rows)
+        database.execute("DROP TABLE passing")
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    before = bytes_under(spool.parent)
+    with opened(spool) as batcher:
+        batcher.erase(NOTE, those(9), MARK, at=NOON)
+
+    assert b"left behind left behind" in before
+    assert b"left behind" not in bytes_under(spool.parent)
+
+
 def has(path: Path, number: int) -> bool:
     """
     Whether a byte of the spool's files belongs to the payload of a number.
