@@ -10,13 +10,20 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from databricks_forwarder._progress import Progress, failure_note, files_by_table
+from databricks_forwarder._progress import (
+    Progress,
+    failure_note,
+    files_by_table,
+    restaged_mark,
+    staging_note,
+)
 from databricks_forwarder.errors import ConfigurationError, PermanentError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from databricks_forwarder._progress import Staging
     from databricks_forwarder.model import Lease, LoadId, ParquetFile
     from databricks_forwarder.protocols import Batcher, Clock
 
@@ -76,6 +83,17 @@ class CarriedLoad:
         self._batcher.note(self.id, *note, at=at)
         self.progress.keep(note)
         self._noted_at = at
+
+    def note_staged(self, staging: Staging) -> None:
+        """
+        Keep what was staged, and that what was erased is no part of it.
+
+        Raises:
+            LeaseLostError: Another holder has it.
+        """
+        self.note(staging_note(staging))
+        if self.progress.is_outdated:
+            self.note(restaged_mark())
 
     def require_same_files(self, made: Sequence[ParquetFile]) -> None:
         """

@@ -41,12 +41,7 @@ from databricks_forwarder._loading import (
     set_aside,
     try_tables,
 )
-from databricks_forwarder._progress import (
-    Staging,
-    restaged_mark,
-    routes_note,
-    staging_note,
-)
+from databricks_forwarder._progress import Staging, routes_note
 from databricks_forwarder._reports import broken_off_report, carried_report
 from databricks_forwarder._routes import ask
 from databricks_forwarder._scratch import (
@@ -55,13 +50,12 @@ from databricks_forwarder._scratch import (
     remove_folders,
     remove_others,
 )
-from databricks_forwarder._suppression import Suppressions
+from databricks_forwarder._suppressed import suppressions_of
 from databricks_forwarder._table_columns import schema_of
 from databricks_forwarder._table_files import TableFiles
 from databricks_forwarder.errors import ForwarderError
 from databricks_forwarder.mparticle.keys import KeyMaker
 from databricks_forwarder.protocols import (
-    ErasingBatcher,
     GroupingRouter,
     LearningRouter,
     SideBySide,
@@ -167,9 +161,7 @@ class Pipeline:
             routes = ask(router, counts, self.common, at=self.clock.now())
             load.note(routes_note(routes))
         staging = self._written(load, keys, routes)
-        load.note(staging_note(staging))
-        if load.progress.is_outdated:
-            load.note(restaged_mark())
+        load.note_staged(staging)
         return staging
 
     def _written(self, load: CarriedLoad, keys: KeyMaker, routes: Routes) -> Staging:
@@ -184,17 +176,11 @@ class Pipeline:
                     common,
                     files,
                     beat=load.beat,
-                    suppressions=self._suppressions(),
+                    suppressions=suppressions_of(self.batcher),
                 )
                 made = files.finish()
             load.require_same_files(made)
             return Staging.of(tally, self._staged(load, made), routes)
-
-    def _suppressions(self) -> Suppressions:
-        batcher = self.batcher
-        if not offers(batcher, ErasingBatcher):
-            return Suppressions()
-        return Suppressions.of(batcher.erasures())
 
     def _staged(
         self, load: CarriedLoad, files: Sequence[ParquetFile]

@@ -259,6 +259,7 @@ def examine(
     new = Counter({998: 2 * len(erased)})
     assert world.expected(erased) + new == event_ids(world.parts.tables())
     assert account.received + 4 * len(erased) == _account(world).received
+    assert set() == world.parts.staged()
 
 
 def _hand_in(world: World, payloads: Sequence[bytes]) -> None:

@@ -7,10 +7,12 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
+import pyarrow.parquet as pq
 from deltalake import DeltaTable
 from erasures import InMemoryBatcher, InMemoryLoader, bytes_under
 from schemas import connected, new_schema, rows_of
 
+from databricks_forwarder import Forwarder
 from databricks_forwarder._databricks.client import DatabricksClient
 from databricks_forwarder.batchers.sqlite import SqliteBatcher
 from databricks_forwarder.loaders._warehouse_erasing import places_in
@@ -24,6 +26,7 @@ from databricks_forwarder.testing.contracts.erasing import (
     ErasingBatcherContract,
     ErasingLoaderContract,
 )
+from databricks_forwarder.testing.payloads import make_payload
 
 
 class TestMemoryBatcher(InMemoryBatcher):
@@ -143,6 +146,23 @@ class TestWarehouseLoader(ErasingLoaderContract):
         Give every statement that was sent.
         """
         return "\n".join(self.asked)
+
+
+def test_files_that_are_written_again_say_nothing_of_texts(tmp_path: Path) -> None:
+    """
+    Neither a footer nor the log has the smallest and largest of anybody's texts.
+    """
+    with Forwarder.for_lake(tmp_path / "lake", spool=tmp_path / "spool.db") as lake:
+        lake.submit_many([make_payload(mpid=mpid) for mpid in (1, 2)])
+        lake.flush()
+        lake.erase(mpids=[1])
+    (again,) = (tmp_path / "lake/mparticle_otherevents").glob("part-*.parquet")
+    footer = pq.read_metadata(again)
+    columns = [footer.row_group(0).column(at) for at in range(footer.num_columns)]
+    log = bytes_under(tmp_path / "lake", "*/_delta_log/*")
+
+    assert [] == [each.path_in_schema for each in columns if each.is_stats_set]
+    assert b"person1@example.com" not in log
 
 
 def test_a_table_that_is_dropped_meanwhile_has_no_places() -> None:
