@@ -16,6 +16,7 @@ import attrs
 
 from databricks_forwarder._progress import Tally
 from databricks_forwarder._rows import RoutedBatch, TableRows, arrange
+from databricks_forwarder._suppression import Suppressions
 from databricks_forwarder.errors import DecodeError, PayloadError
 from databricks_forwarder.model import DamagedRecord, DeadLetter
 from databricks_forwarder.mparticle.decode import DecodedBatch, decode, shared_bytes
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from databricks_forwarder.mparticle.keys import KeyMaker
 
 __all__ = ["count_keys", "write_rows"]
+
+_NOBODY = Suppressions()
 
 # Enough to pay for the calls that build a column, and for the pieces that a
 # table's rows come in; the bytes bound what large batches take.
@@ -70,6 +73,7 @@ def write_rows(  # noqa: PLR0913  # what one pass needs
     files: TableFiles,
     *,
     beat: Callable[[], None],
+    suppressions: Suppressions = _NOBODY,
 ) -> Tally:
     """
     Write a row for each message of a lease that has a table.
@@ -82,8 +86,9 @@ def write_rows(  # noqa: PLR0913  # what one pass needs
         files: Takes the rows.
         beat: Called after each chunk, and between the pieces of a large batch,
             so that the lease can be kept alive.
+        suppressions: Whose events are dropped.
     """
-    reader = _Reader(lease.load_id, keys, routes, common)
+    reader = _Reader(lease.load_id, keys, routes, common, suppressions)
     for chunk in _chunks(reader.whole(lease.records)):
         for part in _arranged(chunk, reader, beat):
             files.write(part.table.name, part.rows, part.size_bytes)
@@ -103,6 +108,7 @@ class _Reader:
     keys: KeyMaker
     routes: Routes
     common: Table
+    suppressions: Suppressions
     tally: Tally = attrs.field(factory=Tally)
 
     def whole(self, records: Iterable[Record | DamagedRecord]) -> Iterator[Record]:
@@ -130,7 +136,8 @@ class _Reader:
                 f"has {len(keys)}"
             )
             raise DecodeError(msg)
-        tables = [self.routes.get(key, self.common) for key in keys]
+        routed = [self.routes.get(key, self.common) for key in keys]
+        tables = self.suppressions.spared(decoded, record.received_at, routed)
         return RoutedBatch(record.offset, record.received_at, decoded, tables), keys
 
 
