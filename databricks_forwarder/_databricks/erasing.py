@@ -5,8 +5,9 @@ A table's history shows by what condition rows were deleted, a warehouse's what
 was asked: so rows are deleted by where they are, and looked for by hashes with
 a key that is made for one question.
 
-Sources: Databricks, "DELETE FROM", "sha2 function", "Work with table history"
-and "COLUMNS" of the information schema, read 2026-11-25.
+Sources: Databricks, "DELETE FROM", "sha2 function", "[ ] (bracket sign) operator"
+(a key that is not in a map gives null) and "Work with table history", read
+2026-11-25; "COLUMNS" of the information schema, read 2026-11-23.
 """
 
 from __future__ import annotations

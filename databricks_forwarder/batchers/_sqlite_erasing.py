@@ -240,7 +240,7 @@ def _wipe(path: Path) -> None:
     """
     Write the file anew, and empty its log; it takes as much room again.
 
-    Source: SQLite, "VACUUM" and "PRAGMA wal_checkpoint", read 2026-11-25.
+    Source: SQLite, "VACUUM" and "Checkpoint a database", read 2026-11-25.
 
     Raises:
         TransientError: Somebody reads what was there before.
