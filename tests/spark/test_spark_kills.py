@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from local_spark import NEEDS_SPARK, put_payloads, spark_tables
 from spark_life import THRESHOLD
 from streams import compared, walked
@@ -61,6 +62,7 @@ def live(folder: Path, end: str | None) -> str:
     return said
 
 
+@pytest.mark.timeout(900)  # four starts of Spark, on machines that do more besides
 def test_a_killed_query_has_each_event_once(tmp_path: Path) -> None:
     """
     Killed at three points of two micro-batches, it leaves the tables of the walk.

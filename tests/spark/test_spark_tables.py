@@ -4,6 +4,7 @@ Rows through Spark lie in the same tables as through the walk.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -34,6 +35,9 @@ from databricks_forwarder.spark import (
 pytestmark = NEEDS_SPARK
 
 THRESHOLD = 60
+
+# With 20000 the stream has 100 000 events: `nox -s spark -- 20000`.
+BATCHES = int(os.environ.get("SPARK_BATCHES", "60"))
 
 
 @attrs.define
@@ -159,7 +163,7 @@ def test_tables_are_those_of_the_walk(spark: Any, lake: Lake) -> None:
     """
     Two micro-batches make the tables of two loads: all rows, all columns.
     """
-    payloads = stream(60)
+    payloads = stream(BATCHES)
     groups = [payloads[0::2], payloads[1::2]]
     truth = walked(groups, lake.folder / "walk", events_threshold=THRESHOLD)
     source = lake.folder / "source"
