@@ -271,4 +271,10 @@ ROWS = {
         unit="events/s",
         beside="two hosts at once, each with half",
     ),
+    "S12.cpu": Row(
+        id="S12",
+        what="processor time per event by Spark: driver, JVM and workers",
+        unit="µs",
+        beside="the walk, one process",
+    ),
 }

@@ -7,6 +7,8 @@ or file a table. No target: it is told where Spark begins to pay.
 * Spark: local mode on two cores, which are two Python workers and the JVM; rows
   are kept between counting and writing; four tables are written at once. Starting
   Spark and a small run that warms it are not counted.
+* Processor time counts all that takes part: the driver, the JVM, the workers.
+  It says what a cluster costs, also on a machine that does more besides.
 * The walk: one process, as in S1: payloads wait in memory, nobody loads the files.
 * Two hosts: two such processes at once, each with half the payloads, as hosts side
   by side would have it: what two cores do without Spark.
@@ -14,8 +16,11 @@ or file a table. No target: it is told where Spark begins to pay.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from importlib.util import find_spec
 from itertools import islice
@@ -30,6 +35,7 @@ from benchmarks.parquet import to_parquet
 
 __all__ = ["by_spark", "measure"]
 
+_ROWS = ("S12.walk", "S12.hosts", "S12.cpu")
 _WHY = "PySpark is not installed: nox -s spark brings it"
 
 
@@ -38,7 +44,7 @@ def measure(bench: Bench) -> Outcome:
     Measure, all three in turn.
     """
     if find_spec("pyspark") is None:
-        return Outcome([missing(row, _WHY) for row in ("S12.walk", "S12.hosts")])
+        return Outcome([missing(row, _WHY) for row in _ROWS])
     source = clean(bench, bench.size(20_000, 40))
     halves = bench.once(f"halves of {source.path}", partial(_halves, source))
     contenders: list[Callable[[], dict[str, Any]]] = [
@@ -52,6 +58,7 @@ def measure(bench: Bench) -> Outcome:
         [
             _told("S12.walk", rounds, 1, note),
             _told("S12.hosts", rounds, 2, ""),
+            figure("S12.cpu", [(_cost(each[0]), _cost(each[1])) for each in rounds]),
         ]
     )
 
@@ -66,6 +73,10 @@ def _pace(came: dict[str, Any]) -> float:
     return float(came["events"] / came["seconds"])
 
 
+def _cost(came: dict[str, Any]) -> float:
+    return float(1e6 * came["cpu_seconds"] / came["events"])
+
+
 def _halves(source: Input) -> list[Input]:
     return [
         Input(
@@ -77,13 +88,15 @@ def _halves(source: Input) -> list[Input]:
 
 
 def _spark(bench: Bench, source: Input) -> dict[str, Any]:
-    files = {"few": source.few, "source": source.path, "folder": bench.place()}
-    return bench.ours(by_spark, cores=2, **files)
+    place = bench.place()
+    return bench.ours(
+        by_spark, cores=2, few=source.few, source=source.path, folder=place
+    )
 
 
 def _walk(bench: Bench, source: Input) -> dict[str, Any]:
-    files = {"few": source.few, "source": source.path, "folder": bench.place()}
-    return bench.ours(to_parquet, **files)
+    place = bench.place()
+    return bench.ours(to_parquet, few=source.few, source=source.path, folder=place)
 
 
 def _hosts(bench: Bench, halves: list[Input]) -> dict[str, Any]:
@@ -99,9 +112,6 @@ def by_spark(few: str, source: str, folder: str) -> dict[str, Any]:
     """
     Spark's, in a process of its own: warmed by a few payloads, then measured.
     """
-    import os
-    import sys
-
     from pyspark.sql import SparkSession
 
     os.environ["PYSPARK_PYTHON"] = sys.executable
@@ -143,10 +153,31 @@ def _one_batch(payloads: Any, folder: Path) -> dict[str, Any]:
         app_id="benchmark",
         observe=reports.append,
     )
+    before = _family_seconds()
     seconds = seconds_of(lambda: write(event_rows(payloads), 0))
     (report,) = reports
     return {
         "seconds": seconds,
+        "cpu_seconds": _family_seconds() - before,
         "events": report.account.loaded,
         "tables": len(report.tables),
     }
+
+
+def _family_seconds() -> float:
+    """
+    Processor time of this process, of the JVM, and of the workers, which stay.
+    """
+    seconds: dict[int, float] = {}
+    parents: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            _, _, rest = stat.read_text().rpartition(")")
+            fields = rest.split()
+            parents[int(stat.parent.name)] = int(fields[1])
+            ticks = sum(map(int, fields[11:15]))
+            seconds[int(stat.parent.name)] = ticks / os.sysconf("SC_CLK_TCK")
+    family = {os.getpid()}
+    while more := {pid for pid, up in parents.items() if up in family} - family:
+        family |= more
+    return sum(seconds[pid] for pid in family)

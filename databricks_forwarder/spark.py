@@ -174,7 +174,7 @@ def write_tables(  # noqa: PLR0913  # settings, all but three by keyword
     )
 
     def write(rows: DataFrame, batch_id: int) -> None:
-        kept = rows.persist() if is_kept else rows
+        kept = frames.kept(rows) if is_kept else rows
         try:
             report = writing.carry(kept, batch_id)
         finally:

@@ -59,7 +59,9 @@ RUNS = [
         "S10", ["S10.import", "S10.heavy", "S10.lake", "S10.workspace"], id="S10"
     ),
     pytest.param("S11", ["S11.new", "S11.known"], id="S11"),
-    pytest.param("S12", ["S12.walk", "S12.hosts"], id="S12", marks=needs("pyspark")),
+    pytest.param(
+        "S12", ["S12.walk", "S12.hosts", "S12.cpu"], id="S12", marks=needs("pyspark")
+    ),
     pytest.param("stages", [], id="stages"),
 ]
 

@@ -30,6 +30,7 @@ __all__ = [
     "dead_letters",
     "functions",
     "keep_note",
+    "kept",
     "notes_at",
     "query_id",
     "rows_of",
@@ -87,6 +88,18 @@ def counted(rows: DataFrame) -> Counted:
     of = functions()
     groups = rows.groupBy(KEY).agg(of.count("*"), of.sum(f"{DEAD}.message_count"))
     return Counted.of(tuple(group) for group in groups.collect())
+
+
+def kept(rows: DataFrame) -> DataFrame:
+    """
+    Keep *rows* until they are written, those of a key side by side.
+
+    Spark keeps them in blocks, of each of which it knows the smallest and the
+    largest key: a table then looks at the blocks with its own rows only.
+    Otherwise each table looks at all rows, which takes about a microsecond for
+    each of them (observed with PySpark 4.3.0).
+    """
+    return rows.sortWithinPartitions(KEY).persist()
 
 
 def rows_of(rows: DataFrame, share: Share, load: SparkLoad) -> DataFrame:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import attrs
@@ -17,6 +18,7 @@ from local_spark import NEEDS_SPARK, put_payloads, spark_tables
 from streams import AT, Walked, compared, stream, walked
 from walking import batch, custom
 
+from databricks_forwarder._spark.frames import notes_at
 from databricks_forwarder.counts.memory import MemoryEventCounts
 from databricks_forwarder.errors import ConfigurationError
 from databricks_forwarder.model import Account, TableName
@@ -328,6 +330,20 @@ def test_notes_that_cannot_be_read_stop_the_query(spark: Any, lake: Lake) -> Non
 
     with pytest.raises(Exception, match="nowhere"):
         write(rows_of(spark, [batch()]), 0)
+
+
+def test_only_a_missing_folder_is_taken_for_no_note() -> None:
+    """
+    Another refusal of Spark's comes out as it is.
+    """
+    from pyspark.errors import AnalysisException  # noqa: PLC0415  # may not be there
+
+    def refuse(_: str) -> Any:
+        raise AnalysisException("no", errorClass="UNABLE_TO_INFER_SCHEMA")
+
+    reader = SimpleNamespace(read=SimpleNamespace(text=refuse))
+    with pytest.raises(AnalysisException):
+        notes_at(SimpleNamespace(sparkSession=reader), "somewhere")  # type: ignore[arg-type]
 
 
 def test_delta_tables_are_told_the_load(spark: Any, lake: Lake) -> None:
