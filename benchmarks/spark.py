@@ -165,7 +165,9 @@ def _one_batch(payloads: Any, folder: Path) -> dict[str, Any]:
 
 def _family_seconds() -> float:
     """
-    Processor time of this process, of the JVM, and of the workers, which stay.
+    Processor time of this process, of the JVM, and of its workers.
+
+    It is too little where Spark has ended workers that rested for a minute.
     """
     seconds: dict[int, float] = {}
     parents: dict[int, int] = {}
