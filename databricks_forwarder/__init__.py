@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from databricks_forwarder._letters import DeadLetterFilter
     from databricks_forwarder._reconcile import Reconciliation
     from databricks_forwarder._status import Status
+    from databricks_forwarder.erasure import Erasure
     from databricks_forwarder.errors import ForwarderError
     from databricks_forwarder.settings import (
         ConnectionSettings,
@@ -31,6 +32,7 @@ __all__ = [
     "DeadLetterFilter",
     "Difference",
     "Endpoint",
+    "Erasure",
     "Forwarder",
     "ForwarderError",
     "Reconciliation",
@@ -46,6 +48,7 @@ _HOMES = {
     "DeadLetterFilter": "_letters",
     "Difference": "_differences",
     "Endpoint": "settings",
+    "Erasure": "erasure",
     "Forwarder": "_forwarder",
     "ForwarderError": "errors",
     "Reconciliation": "_reconcile",

@@ -93,7 +93,8 @@ def _of_totals(books: Books, *, is_whole: bool) -> Iterator[Difference]:
         report.account for report in (*books.committed.values(), *books.parked.values())
     ]
     for what in ("loaded", "dropped"):
-        total = getattr(totals, what)
+        erased = books.erased.message_count if what == "dropped" else 0
+        total = getattr(totals, what) - erased
         found = sum(getattr(account, what) for account in accounts)
         if found > total or (is_whole and found != total):
             yield account_off(

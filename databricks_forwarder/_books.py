@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import attrs
 
 from databricks_forwarder._abilities import offers
+from databricks_forwarder._erased_rows import ErasedRows
 from databricks_forwarder._progress import Progress
-from databricks_forwarder.protocols import RecallingBatcher
+from databricks_forwarder.protocols import ErasingBatcher, RecallingBatcher
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -54,6 +55,7 @@ class Books:
         moving: For each load that is open or parked its rows by table, when it
             is whole; None if that is not known.
         is_steady: Whether all of it is of one moment.
+        erased: What was erased of what the reports tell.
     """
 
     batcher_id: str
@@ -64,6 +66,7 @@ class Books:
     dead: Mapping[LoadId, int]
     moving: Mapping[LoadId, Wholes | None]
     is_steady: bool = True
+    erased: ErasedRows = attrs.field(factory=ErasedRows)
 
     @property
     def is_settled(self) -> bool:
@@ -127,7 +130,14 @@ def _read(batcher: Batcher, status: BatcherStatus) -> Books:
         open_load_ids=status.open_load_ids,
         dead=dead,
         moving=_moving(batcher, {*status.open_load_ids, *parked}),
+        erased=_erased(batcher),
     )
+
+
+def _erased(batcher: Batcher) -> ErasedRows:
+    if not offers(batcher, ErasingBatcher):
+        return ErasedRows()
+    return ErasedRows.of(batcher.erasures())
 
 
 def _marks(status: BatcherStatus) -> tuple[object, ...]:
@@ -147,11 +157,16 @@ def _moving(
     return {load_id: _noted(batcher.notes(load_id)) for load_id in load_ids}
 
 
-def _noted(notes: Mapping[str, str]) -> Wholes:
+def _noted(notes: Mapping[str, str]) -> Wholes | None:
     """
     The rows of a load by table; none of them is loaded before this is noted.
+
+    Between an erasure and the next staging nobody knows.
     """
-    staging = Progress(dict(notes)).staging
+    progress = Progress(dict(notes))
+    if progress.is_outdated:
+        return None
+    staging = progress.staging
     tables = () if staging is None else staging.tables
     return {table.name: table.row_count for table in tables}
 

@@ -10,13 +10,20 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from databricks_forwarder._progress import Progress, failure_note, files_by_table
+from databricks_forwarder._progress import (
+    Progress,
+    failure_note,
+    files_by_table,
+    restaged_mark,
+    staging_note,
+)
 from databricks_forwarder.errors import ConfigurationError, PermanentError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from databricks_forwarder._progress import Staging
     from databricks_forwarder.model import Lease, LoadId, ParquetFile
     from databricks_forwarder.protocols import Batcher, Clock
 
@@ -24,6 +31,10 @@ __all__ = ["BEAT", "CarriedLoad"]
 
 BEAT = timedelta(minutes=1)
 """How long a load may go without a note: well below a lease that makes sense."""
+
+# Of more files than that a loader may have loaded some and not the others:
+# which rows are in which of them then matters.
+_AT_ONCE = 1000
 
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
 
@@ -73,13 +84,26 @@ class CarriedLoad:
         self.progress.keep(note)
         self._noted_at = at
 
+    def note_staged(self, staging: Staging) -> None:
+        """
+        Keep what was staged, and that what was erased is no part of it.
+
+        Raises:
+            LeaseLostError: Another holder has it.
+        """
+        self.note(staging_note(staging))
+        if self.progress.is_outdated:
+            self.note(restaged_mark())
+
     def require_same_files(self, made: Sequence[ParquetFile]) -> None:
         """
         See that files made again are what was staged before, name by name.
 
         They would take the places of the earlier ones, which a table may have
         loaded, its answer lost. A table whose note says that it is loaded is
-        not loaded again, so its files do not matter.
+        not loaded again, so its files do not matter. Where records were erased
+        since, there may be fewer files, and fewer rows in them: a table that
+        has the earlier ones passes the names over.
 
         Raises:
             PermanentError: They are not; none of them may be staged.
@@ -89,7 +113,10 @@ class CarriedLoad:
             return
         earlier, again = before.files, files_by_table(made)
         for table in sorted(earlier.keys() | again.keys()):
-            is_same = earlier.get(table) == again.get(table)
+            is_same = earlier.get(table) == again.get(table) or (
+                self.progress.is_outdated
+                and _is_less(again.get(table, ()), earlier.get(table, ()))
+            )
             if not is_same and self.progress.loaded(table) is None:
                 msg = (
                     f"table {table} of load {self.id} was staged as other files "
@@ -113,6 +140,18 @@ class CarriedLoad:
         earlier = 0 if self.lease.attempt == 1 else self.progress.failures(what)
         self.note(failure_note(what, earlier + 1))
         return earlier + 1
+
+
+def _is_less(
+    again: Sequence[tuple[str, int]], earlier: Sequence[tuple[str, int]]
+) -> bool:
+    """
+    Whether files are the first ones of *earlier*, with no more rows in all.
+    """
+    names, known = ([name for name, _ in files] for files in (again, earlier))
+    counts, most = (sum(count for _, count in files) for files in (again, earlier))
+    is_at_once = len(known) <= _AT_ONCE
+    return is_at_once and names == known[: len(names)] and counts <= most
 
 
 def _require_plain(load_id: LoadId) -> None:

@@ -16,6 +16,7 @@ import attrs
 
 from databricks_forwarder._cli_arguments import parse_arguments
 from databricks_forwarder._cli_destination import check, reconcile
+from databricks_forwarder._cli_erase import erase
 from databricks_forwarder._cli_forward import forward, plan
 from databricks_forwarder._cli_letters import dead_letters, replay
 from databricks_forwarder._cli_output import (
@@ -207,4 +208,5 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, Output], int]] = {
     "repair": repair,
     "check": check,
     "reconcile": reconcile,
+    "erase": erase,
 }

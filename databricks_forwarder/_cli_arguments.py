@@ -123,6 +123,25 @@ def _add_reconcile(command: argparse.ArgumentParser) -> None:
     _add_spool(command)
 
 
+def _add_erase(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--person",
+        required=True,
+        metavar="FILE",
+        help="who, as JSON with mpids and identities; - is standard input",
+    )
+    command.add_argument(
+        "--request-id", metavar="ID", help="what the receipt is kept under"
+    )
+    command.add_argument(
+        "--load-late-events",
+        action="store_true",
+        help="load events of before that come later; without it they are dropped",
+    )
+    _add_destination(command)
+    _add_spool(command)
+
+
 def _add_destination(command: argparse.ArgumentParser) -> None:
     destination = command.add_mutually_exclusive_group(required=True)
     destination.add_argument("--lake", metavar="DIR", help="folder of the tables")
@@ -201,4 +220,5 @@ _COMMANDS = (
     ("repair", "Mend a damaged spool; the damaged file is kept.", _add_places),
     ("check", "Try a destination, and leave nothing there.", _add_destination),
     ("reconcile", "Compare the account with the tables.", _add_reconcile),
+    ("erase", "Delete a person from spool, staged files and tables.", _add_erase),
 )

@@ -51,5 +51,7 @@ def _losses(report: RepairReport) -> Iterator[str]:
         yield f"parked, for their notes are lost: {', '.join(report.parked_load_ids)}"
     if not report.is_checkpoint_whole:
         yield "a checkpoint is lost: see where the source is before going on"
+    if not report.are_erasures_whole:
+        yield "what is kept of an erasure is lost: erase those people again"
     if report.has_new_id:
         yield f"the spool has a new id, {report.id}: what was its own is lost"

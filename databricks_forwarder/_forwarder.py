@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping, Sequence
 
-    from databricks_forwarder._parts import Parts
+    from databricks_forwarder._parts import Counts, Parts
     from databricks_forwarder.model import (
         LoadReport,
         Payload,
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from databricks_forwarder.protocols import (
         Batcher,
         Clock,
+        EventCounts,
         Loader,
         Naming,
         Router,
@@ -128,6 +129,7 @@ class Forwarder(Upkeep):
         sticky: bool = True,
         naming: Naming | None = None,
         router: Router | None = None,
+        counts: Counts | EventCounts = "local",
         max_spool_bytes: int | None = None,
         max_payload_bytes: int = _MAX_PAYLOAD_BYTES,
         clock: Clock | None = None,
@@ -151,6 +153,10 @@ class Forwarder(Upkeep):
                 names.
             router: Routes instead of the settings above, but for what it
                 leaves out, which goes to the common table.
+            counts: Where the counts of the last 30 days and the names given
+                are kept: ``"local"`` in a file of the lake, for all that
+                forward into it from this machine, ``"shared"`` in two Delta
+                tables of the lake, or event counts of your own.
             max_spool_bytes: Most payload bytes in the spool.
             max_payload_bytes: Most bytes of one payload.
             clock: Where the time comes from.
@@ -166,7 +172,11 @@ class Forwarder(Upkeep):
 
         with ExitStack() as opened:
             parts = open_lake(
-                root, spool, max_spool_bytes=max_spool_bytes, opened=opened
+                root,
+                spool,
+                counts=counts,
+                max_spool_bytes=max_spool_bytes,
+                opened=opened,
             )
             return cls._of(
                 parts,
@@ -196,6 +206,7 @@ class Forwarder(Upkeep):
         sticky: bool = True,
         naming: Naming | None = None,
         router: Router | None = None,
+        counts: Counts | EventCounts = "shared",
         max_spool_bytes: int | None = None,
         max_payload_bytes: int = _MAX_PAYLOAD_BYTES,
         clock: Clock | None = None,
@@ -208,10 +219,10 @@ class Forwarder(Upkeep):
 
         Args:
             settings: The workspace, who signs in, and where the tables are.
-            spool: File of the upload queue; made when needed. The counts lie
-                beside it, ``<spool>.counts``, and files in the making,
-                ``<spool>.work``. Forwarders with spools of their own may share
-                a schema.
+            spool: File of the upload queue; made when needed. Beside it lie
+                what was last read of the counts, ``<spool>.counts-copy``, and
+                files in the making, ``<spool>.work``. Forwarders with spools of
+                their own may share a schema.
             endpoint: Where to reach the workspace; None for its own host.
             policy: When a load is due.
             connection: Settings of all inputs that have none of their own.
@@ -219,6 +230,11 @@ class Forwarder(Upkeep):
             sticky: A kind that has a table of its own keeps it.
             naming: What a kind's table is named after.
             router: Routes instead of the settings.
+            counts: Where the counts of the last 30 days and the names given
+                are kept: ``"shared"`` in two tables of the schema, for all that
+                forward into it, ``"local"`` in ``<spool>.counts``, for this
+                spool alone, or event counts of your own. What a spool counted
+                locally is brought along when it is opened as shared.
             max_spool_bytes: Most payload bytes in the spool.
             max_payload_bytes: Most bytes of one payload.
             clock: Where the time comes from.
@@ -237,6 +253,7 @@ class Forwarder(Upkeep):
                 endpoint,
                 spool,
                 clock=clock,
+                counts=counts,
                 max_spool_bytes=max_spool_bytes,
                 opened=opened,
             )

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from databricks_forwarder._disk import disk_error
-from databricks_forwarder._parts import Parts
+from databricks_forwarder._parts import Parts, require_counts
 from databricks_forwarder.batchers.sqlite import SqliteBatcher
+from databricks_forwarder.counts._moving import Earlier
+from databricks_forwarder.counts.delta import DeltaEventCounts
 from databricks_forwarder.counts.sqlite import SqliteEventCounts
 from databricks_forwarder.errors import ConfigurationError
 from databricks_forwarder.loaders.delta import DeltaLoader
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     import os
     from contextlib import ExitStack
 
+    from databricks_forwarder._parts import Counts
+    from databricks_forwarder.protocols import EventCounts
+
 __all__ = ["open_lake"]
 
 
@@ -26,6 +31,7 @@ def open_lake(
     root: Path | str,
     spool: str | os.PathLike[str],
     *,
+    counts: Counts | EventCounts,
     max_spool_bytes: int | None,
     opened: ExitStack,
 ) -> Parts:
@@ -40,20 +46,31 @@ def open_lake(
             the spool is none.
         SetupError: The lake can't be written.
     """
+    require_counts(counts)
     loader = DeltaLoader(root)
     own = Path(root).absolute() / "_forwarder"
     _make_folder(own)
     batcher = SqliteBatcher(spool, max_spool_bytes=max_spool_bytes)
     opened.callback(batcher.close)
-    counts = SqliteEventCounts(own / "counts.db")
-    opened.callback(counts.close)
     return Parts(
         batcher=batcher,
-        counts=counts,
+        counts=_counts(counts, own),
         stager=DirectoryStager(own / "staging"),
         loader=loader,
         scratch=own / "work" / batcher.id,
     )
+
+
+def _counts(counts: Counts | EventCounts, own: Path) -> EventCounts:
+    file = own / "counts.db"
+    if counts == "local":
+        return SqliteEventCounts(file)
+    if counts != "shared":
+        return counts
+    shared = DeltaEventCounts(own)
+    if file.exists():
+        Earlier(SqliteEventCounts(file), "earlier").move(shared)
+    return shared
 
 
 def _make_folder(folder: Path) -> None:

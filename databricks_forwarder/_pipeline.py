@@ -41,7 +41,7 @@ from databricks_forwarder._loading import (
     set_aside,
     try_tables,
 )
-from databricks_forwarder._progress import Staging, routes_note, staging_note
+from databricks_forwarder._progress import Staging, routes_note
 from databricks_forwarder._reports import broken_off_report, carried_report
 from databricks_forwarder._routes import ask
 from databricks_forwarder._scratch import (
@@ -50,6 +50,7 @@ from databricks_forwarder._scratch import (
     remove_folders,
     remove_others,
 )
+from databricks_forwarder._suppressed import suppressions_of
 from databricks_forwarder._table_columns import schema_of
 from databricks_forwarder._table_files import TableFiles
 from databricks_forwarder.errors import ForwarderError
@@ -160,7 +161,7 @@ class Pipeline:
             routes = ask(router, counts, self.common, at=self.clock.now())
             load.note(routes_note(routes))
         staging = self._written(load, keys, routes)
-        load.note(staging_note(staging))
+        load.note_staged(staging)
         return staging
 
     def _written(self, load: CarriedLoad, keys: KeyMaker, routes: Routes) -> Staging:
@@ -168,7 +169,15 @@ class Pipeline:
         with load_folder(self.scratch, load.id) as folder:
             files = TableFiles(folder, load.id)
             with closing(files):
-                tally = write_rows(lease, keys, routes, common, files, beat=load.beat)
+                tally = write_rows(
+                    lease,
+                    keys,
+                    routes,
+                    common,
+                    files,
+                    beat=load.beat,
+                    suppressions=suppressions_of(self.batcher),
+                )
                 made = files.finish()
             load.require_same_files(made)
             return Staging.of(tally, self._staged(load, made), routes)
@@ -255,8 +264,11 @@ class Pipeline:
         Whether files that were noted as staged must be staged again.
 
         They are gone, or a table has failed so often that they may have been
-        moved. Staged again they have the same names and the same rows.
+        moved. Staged again they have the same names and the same rows, but for
+        those that were erased since.
         """
+        if load.progress.is_outdated:
+            return True
         if not staging.tables:
             return False
         return may_be_moved(load, staging) or load.id not in self.stager.staged()

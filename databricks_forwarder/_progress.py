@@ -29,9 +29,11 @@ __all__ = [
     "Staging",
     "TableStaging",
     "Tally",
+    "erased_mark",
     "failure_note",
     "files_by_table",
     "loaded_note",
+    "restaged_mark",
     "routes_note",
     "staging_note",
 ]
@@ -175,6 +177,7 @@ class _StagingNote:
 
 
 _ROUTES, _STAGING, _LOADED, _FAILED = "routes", "staging", "loaded/", "failed/"
+_ERASED = "erased"
 
 
 @attrs.frozen
@@ -219,6 +222,13 @@ class Progress:
             rescued_row_count=note.rescued_row_count,
         )
 
+    @property
+    def is_outdated(self) -> bool:
+        """
+        Whether some of what was staged was erased since: stage it again.
+        """
+        return bool(self.notes.get(_ERASED))
+
     def loaded(self, table: TableName) -> LoadResult | None:
         """
         The result noted for *table*, or None.
@@ -238,6 +248,20 @@ def failure_note(what: str, count: int) -> tuple[str, str]:
     Key and text of the note that *what* has failed so often.
     """
     return _FAILED + what, str(count)
+
+
+def erased_mark() -> tuple[str, str]:
+    """
+    Key and text of the note that some of the load's records were erased.
+    """
+    return _ERASED, "some of its records"
+
+
+def restaged_mark() -> tuple[str, str]:
+    """
+    Key and text of the note that what was staged has none of them any more.
+    """
+    return _ERASED, ""
 
 
 def routes_note(routes: Routes) -> tuple[str, str]:

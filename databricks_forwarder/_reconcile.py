@@ -52,7 +52,8 @@ class Reconciliation:
         load_ids: The loads that were compared, by offset: those with a report,
             committed or parked.
         tables: The tables that were looked at, sorted.
-        expected_rows: Rows that the loads have in the tables, by the account.
+        expected_rows: Rows that the loads have in the tables, by the account,
+            without those that were erased.
         found_rows: Rows of them that are there, and those of unknown loads.
         open_load_ids: Loads that were under way: what is there of them is not
             in the figures.
@@ -121,7 +122,7 @@ def compare(
     return Reconciliation(
         load_ids=sorted({*books.committed, *books.parked}, key=offsets_in),
         tables=books.tables,
-        expected_rows=sum(sum(each.values()) for each in comparing.expected.values()),
+        expected_rows=comparing.expected_rows(),
         found_rows=comparing.found_rows(),
         open_load_ids=books.open_load_ids,
         uncompared_load_ids=comparing.uncompared(),
@@ -197,6 +198,16 @@ class _Comparing:
                 elif wanted is not None and found > wanted:
                     yield surplus_rows(load_id, table, wanted, found)
 
+    def expected_rows(self) -> int:
+        """
+        Rows that should be there, by the account.
+        """
+        return sum(
+            self._wanted(table, load_id, self._found(table, load_id)) or 0
+            for table, loads in self.expected.items()
+            for load_id in loads
+        )
+
     def found_rows(self) -> int:
         """
         Rows of loads that are settled, or that nobody knows.
@@ -218,13 +229,17 @@ class _Comparing:
         old = (each for each in held if self.ranges.have_a_gap_for(each))
         return sorted((each for each in old if not self._is_told(each)), key=offsets_in)
 
+    def _found(self, table: TableName, load_id: LoadId) -> int:
+        rows = self.counts.get(table, {}).get(load_id)
+        return rows.row_count if rows else 0
+
     def _wanted(self, table: TableName, load_id: LoadId, found: int) -> int | None:
         """
         How many rows should be there; None if that can't be said.
         """
-        wanted = self.expected.get(table, {}).get(load_id)
-        if wanted is not None:
-            return wanted
+        told = self.expected.get(table, {}).get(load_id)
+        if told is not None:
+            return self.books.erased.left(table, load_id, told, found)
         if load_id in self.moving:
             wholes = self.moving[load_id]
             if wholes is None:

@@ -60,7 +60,9 @@ def broken_off_report(
     """
     Tell of a load that is set aside as a whole, and what of it is loaded.
     """
-    staging = progress.staging or Staging()
+    # Of what was staged before some of it was erased, nobody knows the rest.
+    known = None if progress.is_outdated else progress.staging
+    staging = known or Staging()
     tables = [table for table in staging.tables if progress.loaded(table.name)]
     loaded = sum(table.row_count for table in tables)
     return LoadReport(

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from databricks_forwarder._abilities import offers
 from databricks_forwarder._door import admit_all
+from databricks_forwarder._erase import erase
 from databricks_forwarder._letters import DeadLetterFilter, replay
 from databricks_forwarder._plan import Plan, plan
 from databricks_forwarder._reconcile import Reconciliation, reconcile
 from databricks_forwarder._status import status_of
-from databricks_forwarder.protocols import TellingLoader
+from databricks_forwarder.errors import ConfigurationError
+from databricks_forwarder.mparticle.person import Person
+from databricks_forwarder.protocols import ErasingBatcher, TellingLoader
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from databricks_forwarder._pipeline import Pipeline
     from databricks_forwarder._status import Status
     from databricks_forwarder._worker import Worker
+    from databricks_forwarder.erasure import Erasure, Late
     from databricks_forwarder.model import (
         DeadLetter,
         Finding,
@@ -80,6 +84,63 @@ class Upkeep:
             ForwarderError: The tables can't be counted now.
         """
         return reconcile(self._batcher, self._loader)
+
+    def erase(
+        self,
+        *,
+        mpids: Iterable[int | str] = (),
+        identities: Mapping[str, str | Iterable[str]] | None = None,
+        request_id: str | None = None,
+        late: Late = "drop",
+    ) -> Erasure:
+        """
+        Erase a person from the spool, from staged files and from all tables.
+
+        A batch is the person's if it has one of the mpids, or one of the
+        identities in its ``user_identities``; so is a row. Broken off anywhere,
+        it is completed by being called again. No load is carried meanwhile;
+        loads that had payloads of the person are open afterwards.
+
+        What a table's earlier versions and the receipt's ``copies`` hold still
+        is a person's to remove: see the page on erasing a person.
+
+        Args:
+            mpids: The person's mParticle ids.
+            identities: Identity type → identity, or several; types as in
+                mParticle's JSON, in any of its spellings.
+            request_id: What the receipt is kept under, and told in it; None for
+                a keyed hash of the person.
+            late: What becomes of the person's events of before this moment
+                that are handed in later: ``drop`` them by rule, or ``load``.
+
+        Returns:
+            The receipt, of all calls with this request id together.
+
+        Raises:
+            ConfigurationError: Nobody is named, or an argument or a part does
+                not fit; nothing was erased.
+            TransientError: A load is out in another process, or something did
+                not work for now: call it again.
+            ForwarderError: It is not complete: call it again.
+        """
+        person = Person.of(mpids, identities or {})
+        receipt = self._worker.take_turn(
+            lambda: erase(self._pipeline, person, request_id, late)
+        )
+        self._worker.wake()
+        return receipt
+
+    def erasures(self) -> Sequence[Erasure]:
+        """
+        The receipts that are kept, in the order of their first calls.
+
+        Raises:
+            ConfigurationError: The batcher can't erase.
+        """
+        if not offers(self._batcher, ErasingBatcher):
+            msg = f"{type(self._batcher).__name__} keeps no erasures"
+            raise ConfigurationError(msg)
+        return [note.erasure for note in self._batcher.erasures()]
 
     def parked(self) -> Sequence[LoadReport]:
         """
@@ -141,8 +202,11 @@ class Upkeep:
         """
         Tell what would happen to *payloads* now; nothing is stored or given.
 
+        Counts that hosts share are asked for in the workspace.
+
         Raises:
             RouteError: The router raised.
+            TransientError: They can't be read now, and never were.
         """
         admitted = admit_all(payloads, self._max_payload_bytes)
         documents = [payload.document for payload in admitted]

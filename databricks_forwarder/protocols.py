@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from databricks_forwarder.erasure import ErasureNote, Place
     from databricks_forwarder.model import (
         BatcherStatus,
         DeadLetter,
@@ -37,12 +38,15 @@ if TYPE_CHECKING:
         TableName,
     )
     from databricks_forwarder.mparticle.batch import Batch
+    from databricks_forwarder.mparticle.person import Person
     from databricks_forwarder.settings import UploadPolicy
 
 __all__ = [
     "Batcher",
     "Clock",
     "CountingLoader",
+    "ErasingBatcher",
+    "ErasingLoader",
     "EventCounts",
     "GroupingRouter",
     "LearningRouter",
@@ -222,6 +226,62 @@ class RecallingBatcher(Batcher, Protocol):
     def notes(self, load_id: LoadId, /) -> Mapping[str, str]:
         """
         What was noted of a load that is not committed, by key (B15).
+        """
+
+
+@runtime_checkable
+class ErasingBatcher(RecallingBatcher, Protocol):
+    """
+    A batcher that can erase payloads from wherever it keeps them.
+
+    B16. What is erased is neither leased, nor a dead letter, nor anywhere in
+    what the batcher writes once `erase` returns; all other payloads stay.
+    B17. Its messages are counted as dropped; erasing again what is gone
+    changes no account. B18. A load that had any of it is open afterwards, with
+    nobody, under its own id and offsets, with the notes it had and the mark,
+    and all its messages are pending; other loads stay as they are. B19. While
+    somebody else has a load out nothing is erased. B20. What is kept of an
+    erasure is durable, one for each request id.
+    """
+
+    def erase(
+        self,
+        note: ErasureNote,
+        is_theirs: Callable[[bytes], bool | None],
+        mark: tuple[str, str],
+        /,
+        *,
+        at: datetime,
+    ) -> ErasureNote:
+        """
+        Erase the payloads that are somebody's, and keep *note* of it (B16-B19).
+
+        Payloads and note change in one step. A lease that this batcher has
+        handed out is lost.
+
+        Args:
+            note: What is kept of the erasure so far.
+            is_theirs: Whether a payload is to be erased; None if nobody can
+                tell, then it stays. Possibly asked more than once of each.
+            mark: Key and text to be noted with each load that had any.
+            at: The moment.
+
+        Returns:
+            The note with what was erased now added to it.
+
+        Raises:
+            TransientError: A load is out (B19), and nothing was erased; or
+                traces may be left: erase again.
+        """
+
+    def keep_erasure(self, note: ErasureNote, /) -> None:
+        """
+        Keep *note* in place of the one of the same request id (B20).
+        """
+
+    def erasures(self) -> Sequence[ErasureNote]:
+        """
+        All that is kept of erasures, in the order of their first times (B20).
         """
 
 
@@ -481,6 +541,36 @@ class CountingLoader(Loader, Protocol):
             TransientError: They can't be counted now.
             SetupError: A person must act first; a table may not be read.
             PermanentError: A table has no column to count by.
+        """
+
+
+@runtime_checkable
+class ErasingLoader(Loader, Protocol):
+    """
+    A loader that can take rows out of its tables again.
+
+    L8. `places` tells of every table with the columns of this library, whoever
+    loads into it, where rows of a person are, and changes nothing. L9. After
+    `erase`, no row is at the places, and all others are as they were; doing it
+    again changes nothing. What is repeated of a load stays a repeat.
+    """
+
+    def places(self, person: Person, /) -> Mapping[TableName, Sequence[Place]]:
+        """
+        Find the rows whose mpid, or one of whose identities, is the person's (L8).
+
+        Returns:
+            Table → places, in no order; tables without any are left out. Nothing
+            in a log, a history or an error tells who was looked for.
+        """
+
+    def erase(self, table: TableName, places: Sequence[Place], /) -> Sequence[str]:
+        """
+        Take the rows at *places* out of *table* (L9).
+
+        Returns:
+            What the engine's own history calls what was done; empty if nothing
+            was to be done.
         """
 
 

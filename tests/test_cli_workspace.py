@@ -86,7 +86,7 @@ def test_a_good_workspace_is_found_good(
     code = main(["check", *place()])
     lines = capsys.readouterr().out.splitlines()
 
-    assert (0, [], 13) == (
+    assert (0, [], 14) == (
         code,
         [line for line in lines if not line.endswith(": good")],
         len(lines),

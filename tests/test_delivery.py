@@ -17,16 +17,21 @@ PARTS = ("self.batcher.", "self.router.", "self.stager.", "self.loader.")
 # What hands parts on, or writes files and notes itself.
 BY_NAME = {
     "ask",
+    "suppressions_of",
     "write_rows",
     "try_tables",
     "set_aside",
     "remove_folders",
     "remove_others",
 }
-NOTES = {"load.note", "load.failed"}
+NOTES = {"load.note", "load.note_staged", "load.failed"}
 CRASHES = ROOT / "tests" / "journeys" / "test_crashes.py"
 # Calls that the walk makes by another's hand.
-BY_ANOTHER = {"self.batcher.note": "load.note", "self.router.route": "ask"}
+BY_ANOTHER = {
+    "self.batcher.erasures": "suppressions_of",
+    "self.batcher.note": "load.note",
+    "self.router.route": "ask",
+}
 # It has no effect of its own.
 NAMED_ONLY = {"self.batcher.id"}
 

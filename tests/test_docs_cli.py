@@ -39,6 +39,7 @@ RUNS = {
     "repair": [["--lake", "lake"]],
     "check": [["--lake", "lake"]],
     "reconcile": [["--lake", "lake"]],
+    "erase": [["--person", "person.json", "--lake", "lake"]],
 }
 
 
@@ -149,6 +150,7 @@ def test_json_has_the_members_that_are_told(
     """
     monkeypatch.chdir(tmp_path)
     Path("one.json").write_bytes(make_payload())
+    Path("person.json").write_text('{"mpids": [7]}')
     main(["forward", "one.json", "--lake", "lake", "--quiet"])
     capsys.readouterr()
     said: list[str] = []

@@ -24,7 +24,7 @@ VIOLATIONS = {
         "observers/injected.py",
         "import databricks_forwarder.testing",
     ),
-    "deltalake comes in by the Delta loader": (
+    "deltalake comes in by what keeps Delta tables": (
         "loaders/injected.py",
         "import deltalake",
     ),
@@ -41,6 +41,10 @@ VIOLATIONS = {
     "the SQL connector comes in by the warehouse": (
         "loaders/injected.py",
         "from databricks import sql",
+    ),
+    "PySpark comes in by what is asked of DataFrames": (
+        "routers/injected.py",
+        "import pyspark.sql",
     ),
     "OAuth comes in by sign-in": ("stagers/injected.py", "import requests_oauthlib"),
     "the terminal is the command line's": (

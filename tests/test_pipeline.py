@@ -135,6 +135,7 @@ def test_a_step_makes_these_calls_in_this_order(memory: InMemory) -> None:
         "batcher.lease(UploadPolicy)",
         "router.route(Counter[2])",
         routes,
+        "batcher.erasures()",
         f"stager.stage({OWN} 0)",
         f"stager.stage({COMMON} 0)",
         staged,

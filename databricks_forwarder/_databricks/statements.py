@@ -41,6 +41,7 @@ __all__ = [
     "Statement",
     "identifier",
     "literal",
+    "remark",
 ]
 
 MAX_COPY_FILES = 1000
@@ -76,7 +77,7 @@ def literal(text: str) -> str:
     return f"'{text.translate(_ESCAPES)}'"
 
 
-def _remark(load_id: str) -> str:
+def remark(load_id: str) -> str:
     """
     A comment that names the load, for the query history.
     """
@@ -170,8 +171,8 @@ class CreateTable:
 
     def _column(self, field: pa.Field) -> str:
         comment = self.comments.get(field.name)
-        remark = "" if comment is None else f" COMMENT {literal(comment)}"
-        return f"{identifier(field.name)} {to_sql_type(field.type)}{remark}"
+        said = "" if comment is None else f" COMMENT {literal(comment)}"
+        return f"{identifier(field.name)} {to_sql_type(field.type)}{said}"
 
 
 @attrs.frozen
@@ -217,7 +218,7 @@ class CopyInto:
         Its text.
         """
         return (
-            f"{_remark(self.load_id)}\nCOPY INTO {self.table}\n"
+            f"{remark(self.load_id)}\nCOPY INTO {self.table}\n"
             f"FROM {literal(self.folder)}\nFILEFORMAT = PARQUET\n"
             f"FILES = ({', '.join(map(literal, self.files))})"
         )
@@ -237,7 +238,7 @@ class CountLoad:
         Its text.
         """
         return (
-            f"{_remark(self.load_id)}\nSELECT count(*) AS row_count FROM {self.table} "
+            f"{remark(self.load_id)}\nSELECT count(*) AS row_count FROM {self.table} "
             f"WHERE `_load_id` = {literal(self.load_id)}"
         )
 

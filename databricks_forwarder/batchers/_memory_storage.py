@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from databricks_forwarder.batchers.rules import checked
+from databricks_forwarder.batchers.rules import ERASED, checked
 from databricks_forwarder.model import (
     Account,
     DamagedRecord,
@@ -26,6 +26,8 @@ from databricks_forwarder.model import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from databricks_forwarder.erasure import ErasureNote
+
 __all__ = ["KeptLoad", "KeptRecord", "LoadRecords", "MemoryStorage", "letter_of"]
 
 _EXPIRED = datetime.min.replace(tzinfo=timezone.utc)
@@ -34,7 +36,7 @@ _EXPIRED = datetime.min.replace(tzinfo=timezone.utc)
 @attrs.frozen
 class KeptRecord:
     """
-    A record with the CRC-32 of its payload when it was stored.
+    A record with the CRC-32 of its payload when it was stored, or `ERASED`.
     """
 
     record: Record
@@ -76,6 +78,7 @@ class MemoryStorage:
         committed: The reports of all others, oldest first.
         next_offset: The offset that the next record gets.
         next_waiting: The first offset that was never in a load.
+        erasures: What is kept of erasures, by request id.
         totals: Messages so far; what is pending is counted, not kept.
     """
 
@@ -87,6 +90,7 @@ class MemoryStorage:
     loads: dict[LoadId, KeptLoad] = attrs.field(factory=dict, repr=False)
     committed: dict[LoadId, LoadReport] = attrs.field(factory=dict, repr=False)
     checkpoint: dict[str, str] = attrs.field(factory=dict, repr=False)
+    erasures: dict[str, ErasureNote] = attrs.field(factory=dict, repr=False)
     next_offset: int = 0
     next_waiting: int = 0
     totals: Account = attrs.field(factory=Account)
@@ -212,7 +216,7 @@ class LoadRecords:
         for offset in range(self.offsets.first, self.offsets.last + 1):
             kept = self.storage.records.get(Offset(offset))
             # What was committed meanwhile is gone.
-            if kept is not None:
+            if kept is not None and kept.crc != ERASED:
                 yield checked(kept.record, kept.crc)
 
 

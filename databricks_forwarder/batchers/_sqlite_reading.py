@@ -18,7 +18,7 @@ from databricks_forwarder.batchers._sqlite_records import (
     crc_of,
     from_micros,
 )
-from databricks_forwarder.batchers.rules import say_changed
+from databricks_forwarder.batchers.rules import ERASED, say_changed
 from databricks_forwarder.model import (
     DamagedRecord,
     DeadLetter,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["DeadLetters", "LoadRecords"]
+__all__ = ["DeadLetters", "LoadRecords", "payloads"]
 
 # A page ends at so many records, or with the record that reaches so many
 # bytes: few enough to hold, many enough to forget the cost of asking.
@@ -69,7 +69,8 @@ class LoadRecords:
             for row in _pages(self.path, statement, self.offsets):
                 if row[0] != expected:
                     break
-                yield _record_of(row)
+                if row[3] != ERASED:
+                    yield _record_of(row)
                 expected = Offset(expected + 1)
             if expected <= self.offsets.last and self._is_open():
                 msg = f"record {expected} is not in its place"
@@ -103,15 +104,42 @@ class DeadLetters:
                 yield _letter_of(row)
 
 
+def payloads(
+    database: sqlite3.Connection, table: str, first: int
+) -> Iterator[tuple[int, bytes]]:
+    """
+    Read the payloads of a table from an offset on, a few at a time.
+
+    Args:
+        database: In a transaction or not.
+        table: ``records`` or ``dead_letters``.
+        first: The offset; those without bytes are passed over.
+    """
+    statement = (
+        "SELECT offset, 0, 0, 0, CAST(payload AS BLOB)"  # noqa: S608 (our own names)
+        f" FROM {table} WHERE offset > ? AND offset <= ? AND length(payload) > 0"
+        " ORDER BY offset LIMIT ?"
+    )
+    offsets = OffsetRange(Offset(first), Offset(2**63 - 1))
+    for row in _pages_of(database, statement, offsets):
+        yield row[0], row[4]
+
+
 def _pages(path: Path, statement: str, offsets: OffsetRange) -> Iterator[_Row]:
     """
     Yield the rows of *statement* whose first column is within *offsets*.
     """
     with closing(connect(path)) as database:
-        before = offsets.first - 1
-        while page := _page(database, statement, (before, offsets.last, _PAGE_RECORDS)):
-            yield from page
-            before = page[-1][0]
+        yield from _pages_of(database, statement, offsets)
+
+
+def _pages_of(
+    database: sqlite3.Connection, statement: str, offsets: OffsetRange
+) -> Iterator[_Row]:
+    before = offsets.first - 1
+    while page := _page(database, statement, (before, offsets.last, _PAGE_RECORDS)):
+        yield from page
+        before = page[-1][0]
 
 
 def _page(

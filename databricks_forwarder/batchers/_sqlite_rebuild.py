@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from databricks_forwarder._codec import from_text, to_text
+from databricks_forwarder.batchers._sqlite_erasures import put_erasures
 from databricks_forwarder.batchers._sqlite_loads import put_note
 from databricks_forwarder.batchers._sqlite_records import (
     LOST,
@@ -31,6 +32,7 @@ from databricks_forwarder.batchers._sqlite_records import (
     is_moment,
     put_checkpoint,
 )
+from databricks_forwarder.batchers.rules import ERASED
 from databricks_forwarder.model import (
     Account,
     LoadId,
@@ -138,6 +140,8 @@ class Rebuilding:
         self._put("records", offset, received_at, message_count, crc, payload)
         if crc == LOST:
             self.rebuilt.lost_offsets.append(Offset(offset))
+        elif crc == ERASED:
+            return
         elif crc_of(payload, received_at, message_count) != crc:
             self.rebuilt.damaged_offsets.append(Offset(offset))
         else:
@@ -167,9 +171,9 @@ class Rebuilding:
         done = self.read.committed_spans()
         for offset in sorted(self.read.records.keys() - self.read.dead.keys() - moved):
             is_done = any(first <= offset <= last for first, last in done)
-            if not (is_done or self.verdict.has(offset)):
+            columns = self._record(offset)
+            if not (is_done or self.verdict.has(offset) or columns[2] == ERASED):
                 load_id = f"{self.verdict.id}-{offset}-{offset}"
-                columns = self._record(offset)
                 self._put("dead_letters", offset, *columns, _IN_NO_LOAD, load_id)
                 self.rebuilt.dead_count += 1
                 self.rebuilt.set_aside_offsets.append(Offset(offset))
@@ -216,7 +220,7 @@ class Rebuilding:
         """
         left = pending - self._sum("message_count", "records")
         unknown = self.new.execute(
-            "SELECT offset FROM records WHERE message_count = 0"
+            "SELECT offset FROM records WHERE message_count = 0 AND crc != ?", (ERASED,)
         ).fetchall()
         for index, (offset,) in enumerate(unknown):
             count = max(1, left // (len(unknown) - index))
@@ -262,6 +266,9 @@ class Rebuilding:
             self._put("committed", number, *report)
         for name, place in self.read.checkpoints.items():
             put_checkpoint(self.new, name, place)
+        put_erasures(
+            self.new, [text for _, (_, text) in sorted(self.read.erasures.items())]
+        )
 
 
 def _bytes(payload: bytes | str) -> bytes:

@@ -26,6 +26,7 @@ from databricks_forwarder._disk import sync
 from databricks_forwarder.batchers import _sqlite_loads as loads
 from databricks_forwarder.batchers._holder_lock import use_lock
 from databricks_forwarder.batchers._sqlite_account import read_spool, read_status
+from databricks_forwarder.batchers._sqlite_erasures import read_erasures
 from databricks_forwarder.batchers._sqlite_errors import crossed, crossing, foreign
 from databricks_forwarder.batchers._sqlite_file import (
     APPLICATION_ID,
@@ -90,6 +91,7 @@ class RepairReport:
         parked_load_ids: Loads that are parked because what was noted of them
             may be incomplete.
         is_checkpoint_whole: Whether all of the host's positions could be read.
+        are_erasures_whole: Whether all that is kept of erasures could be read.
     """
 
     id: str
@@ -103,19 +105,24 @@ class RepairReport:
     set_aside_offsets: Sequence[Offset] = ()
     parked_load_ids: Sequence[LoadId] = ()
     is_checkpoint_whole: bool = True
+    are_erasures_whole: bool = True
 
     @property
     def is_whole(self) -> bool:
         """
         Whether nothing is lost, and nothing needs a person.
         """
-        return self.is_checkpoint_whole and not (
-            self.has_new_id
-            or self.lost_offsets
-            or self.damaged_offsets
-            or self.lost_dead_messages
-            or self.set_aside_offsets
-            or self.parked_load_ids
+        return (
+            self.is_checkpoint_whole
+            and self.are_erasures_whole
+            and not (
+                self.has_new_id
+                or self.lost_offsets
+                or self.damaged_offsets
+                or self.lost_dead_messages
+                or self.set_aside_offsets
+                or self.parked_load_ids
+            )
         )
 
 
@@ -220,6 +227,7 @@ def _looked_at(database: sqlite3.Connection, path: Path) -> RepairReport | None:
     if not is_balanced or database.execute(_ASTRAY).fetchone() is not None:
         return None
     read_checkpoint(database)
+    read_erasures(database)
     for _ in removals(database):
         pass
     for load in loads.kept_loads(database):
@@ -317,6 +325,7 @@ def _rebuild(
         set_aside_offsets=tuple(rebuilt.set_aside_offsets),
         parked_load_ids=tuple(rebuilt.parked_load_ids),
         is_checkpoint_whole=not read.is_checkpoint_lost,
+        are_erasures_whole=not read.is_erasure_lost,
     )
 
 

@@ -12,6 +12,8 @@ import attrs
 from databricks_forwarder._codec import from_text
 from databricks_forwarder.batchers._sqlite_file import text_crc
 from databricks_forwarder.batchers._sqlite_records import LOST, crc_of
+from databricks_forwarder.batchers.rules import ERASED
+from databricks_forwarder.erasure import ErasureNote
 from databricks_forwarder.errors import BatcherError
 from databricks_forwarder.model import LoadReport
 
@@ -58,6 +60,8 @@ class Salvage:
         dead: The dead letters by offset.
         checkpoints: By name.
         is_checkpoint_lost: Whether one of them was not what was stored.
+        erasures: What is kept of erasures: request id and text, by number.
+        is_erasure_lost: Whether one of them was not what was stored.
     """
 
     spool: _Values | None = None
@@ -72,6 +76,8 @@ class Salvage:
     dead: dict[int, Row] = attrs.field(factory=dict)
     checkpoints: dict[str, str] = attrs.field(factory=dict)
     is_checkpoint_lost: bool = False
+    erasures: dict[int, tuple[str, str]] = attrs.field(factory=dict)
+    is_erasure_lost: bool = False
 
     def committed_ids(self) -> set[str]:
         """
@@ -111,6 +117,7 @@ def salvage(pages: Pages) -> Salvage:
         read.doubtful.add(None)
     if {"sqlite_master", "checkpoints"} & pages.broken_roots:
         read.is_checkpoint_lost = True
+    read.is_erasure_lost |= "erasures" in pages.broken_roots
     return read
 
 
@@ -146,7 +153,7 @@ def _take_row(rows: dict[int, Row], pages: Pages, cell: Cell) -> None:
 def _is_whole(values: _Values) -> bool:
     _, received_at, message_count, crc, payload, *_ = values
     payload = payload.encode() if isinstance(payload, str) else payload
-    return crc in {LOST, crc_of(payload, received_at, message_count)}
+    return crc in {LOST, ERASED, crc_of(payload, received_at, message_count)}
 
 
 def _take_size(read: Salvage, _: Pages, cell: Cell) -> None:
@@ -201,6 +208,19 @@ def _take_checkpoint(read: Salvage, _: Pages, cell: Cell) -> None:
     read.checkpoints[name] = place
 
 
+def _take_erasure(read: Salvage, _: Pages, cell: Cell) -> None:
+    _, request_id, text, crc = cell.values
+    try:
+        note = from_text(text, ErasureNote)
+    except (BatcherError, OverflowError):
+        note = None
+    is_whole = note is not None and text_crc(request_id, text) == crc
+    if not is_whole or cell.key is None:
+        read.is_erasure_lost = True
+        return
+    read.erasures[cell.key] = (request_id, text)
+
+
 _NONE = type(None)
 _INTS = (int,) * 9
 # By whether it is an entry of an index, and the types of its columns.
@@ -222,4 +242,5 @@ _TAKERS: Mapping[
     (False, (_NONE, str, str)): _take_report,
     (False, (_NONE, int, str)): _take_removal,
     (True, (str, str, int)): _take_checkpoint,
+    (False, (_NONE, str, str, int)): _take_erasure,
 }

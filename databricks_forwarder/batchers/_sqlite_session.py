@@ -16,10 +16,12 @@ from databricks_forwarder.batchers._sqlite_arrivals import prepare
 from databricks_forwarder.batchers._sqlite_errors import crossing, malformed
 from databricks_forwarder.batchers._sqlite_file import connect
 from databricks_forwarder.batchers._sqlite_loads import next_open_load
+from databricks_forwarder.batchers.rules import say_out
 from databricks_forwarder.errors import (
     BatcherClosedError,
     BatcherError,
     LeaseLostError,
+    TransientError,
 )
 
 if TYPE_CHECKING:
@@ -120,6 +122,22 @@ class Session:
             # What is left of a load that this session lost is in the way.
             self._guard.release()
         return is_free
+
+    def require_alone(self, database: sqlite3.Connection, at_micros: int) -> None:
+        """
+        See that nobody carries a load: a holder that lives, though its time is over.
+
+        Raises:
+            TransientError: Somebody does.
+        """
+        load = next_open_load(database)
+        if load is None or load.holder in {None, self._holder}:
+            return
+        is_over = (
+            self._guard.take() if load.is_guarded else load.expires_at <= at_micros
+        )
+        if not is_over:
+            raise TransientError(say_out(load.load_id))
 
     def hand_out(
         self, database: sqlite3.Connection, load: KeptLoad, expires_at: int

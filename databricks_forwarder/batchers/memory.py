@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from databricks_forwarder.batchers import _memory_erasing as erasing
 from databricks_forwarder.batchers._memory_storage import (
     KeptLoad,
     LoadRecords,
@@ -26,12 +27,14 @@ from databricks_forwarder.batchers.rules import (
     is_due,
     name_load,
     say_full,
+    say_out,
     take,
 )
 from databricks_forwarder.errors import (
     BatcherClosedError,
     BatcherFullError,
     LeaseLostError,
+    TransientError,
 )
 from databricks_forwarder.model import (
     BatcherStatus,
@@ -41,9 +44,17 @@ from databricks_forwarder.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import (
+        Callable,
+        Collection,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
     from datetime import datetime
 
+    from databricks_forwarder.erasure import ErasureNote
     from databricks_forwarder.model import DeadLetter, LoadId, LoadReport, Payload
     from databricks_forwarder.settings import UploadPolicy
 
@@ -224,6 +235,43 @@ class MemoryBatcher:
         with self._entered() as storage:
             load = storage.loads.get(load_id)
             return {} if load is None else dict(load.notes)
+
+    def erase(
+        self,
+        note: ErasureNote,
+        is_theirs: Callable[[bytes], bool | None],
+        mark: tuple[str, str],
+        /,
+        *,
+        at: datetime,
+    ) -> ErasureNote:
+        """
+        Let go of payloads, all at once; what is freed memory is the system's.
+
+        A holder whose lease has expired is taken for one that is gone.
+        """
+        with self._entered() as storage:
+            load = storage.next_open()
+            if load and load.holder not in {None, self} and at < load.expires_at:
+                raise TransientError(say_out(load.load_id))
+            spool = erasing.erase(storage, is_theirs, mark)
+            note = note.with_spool(spool)
+            storage.erasures[note.erasure.request_id] = note
+            return note
+
+    def keep_erasure(self, note: ErasureNote, /) -> None:
+        """
+        Keep *note* until this process ends.
+        """
+        with self._entered() as storage:
+            storage.erasures[note.erasure.request_id] = note
+
+    def erasures(self) -> Sequence[ErasureNote]:
+        """
+        All that is kept of erasures.
+        """
+        with self._entered() as storage:
+            return tuple(storage.erasures.values())
 
     def status(self) -> BatcherStatus:
         """

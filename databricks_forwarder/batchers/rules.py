@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from databricks_forwarder.settings import UploadPolicy
 
 __all__ = [
+    "ERASED",
     "check_options",
     "checked",
     "checked_checkpoint",
@@ -32,8 +33,16 @@ __all__ = [
     "report_to_text",
     "say_changed",
     "say_full",
+    "say_out",
     "take",
 ]
+
+ERASED = -2
+"""
+In place of a record's CRC-32: it was erased, and keeps its place alone.
+
+It has no bytes and no messages, and is in no lease.
+"""
 
 
 def check_options(lease_seconds: float, max_spool_bytes: int | None) -> None:
@@ -147,6 +156,16 @@ def say_full(stored_bytes: int, size_bytes: int, max_spool_bytes: int) -> str:
         f"the upload queue is full: {stored_bytes} of {max_spool_bytes} bytes are kept "
         f"and {size_bytes} more were handed in; nothing of them was stored. Carry the "
         "waiting loads, replay or parked ones too, or raise max_spool_bytes"
+    )
+
+
+def say_out(load_id: str) -> str:
+    """
+    Say that nothing can be erased while a load is out.
+    """
+    return (
+        f"load {load_id} is out with somebody else; nothing was erased. Erase again "
+        "when it is settled"
     )
 
 

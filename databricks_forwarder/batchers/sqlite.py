@@ -11,7 +11,8 @@ journal mode WAL, moments in microseconds since 1970 UTC:
     What waits, is in a load that is not committed or is being removed, by
     offset, with the
     CRC-32 of its payload, time of receipt and messages; -1 in its place says
-    that a repair could not read it. The index ``records_sizes`` answers how
+    that a repair could not read it, -2 that it was erased: it has no bytes and
+    no messages then, and is in no lease. The index ``records_sizes`` answers how
     many messages wait without touching payloads, and has a second copy of what
     is not payload.
 ``loads``
@@ -28,6 +29,8 @@ journal mode WAL, moments in microseconds since 1970 UTC:
     Dead records with bytes, CRC-32, reason and load.
 ``checkpoints``
     The host's positions, by name, each with its CRC-32.
+``erasures``
+    What is kept of each erasure, with its CRC-32; there from the first one on.
 
 Beside it are SQLite's ``-wal`` and ``-shm``, and two files for advisory locks,
 which a process has as long as it lives: ``.lock`` of the holder of a load, and
@@ -40,11 +43,12 @@ Invariants, true whenever no transaction runs:
 2. All records from ``next_waiting`` on wait; each record below it belongs to
    the one load, or removal, whose offsets contain it. None of them overlap.
 3. At most one load has a holder.
-4. A load's offsets, id and messages never change; its records stay until it
-   is committed.
+4. A load's offsets and id never change, nor do its messages but for what is
+   erased; its records stay until it is committed.
 5. received = loaded + dead + dropped + messages in ``records`` that are not
    being removed, less what the totals count of open and parked loads already.
-6. A payload's bytes and its CRC-32 move together and are never rewritten.
+6. A payload's bytes and its CRC-32 move together and are never rewritten; they
+   are erased together.
 7. Offsets in ``records`` have no gaps from ``next_waiting`` on, nor in a load.
 
 What a crash leaves, of the process or of the power:
@@ -63,6 +67,8 @@ What a crash leaves, of the process or of the power:
 - while records of a committed load are removed: some of them, which the next
   `lease` or `commit` removes.
 - in `replay`: each payload is dead, or waits again; never both, never neither.
+- while payloads are erased: all of them, or those erased now with the note of
+  it. Bytes that no row has any more may be left; the repeat wipes them.
 - while the file is made: a file that ends in ``.new`` and can be removed.
 
 What the disk has changed is found by SQLite, by the CRC-32 of what is stored, by
@@ -80,8 +86,10 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from databricks_forwarder.batchers import _sqlite_erasures as erasures
 from databricks_forwarder.batchers import _sqlite_loads as loads
 from databricks_forwarder.batchers._sqlite_account import read_spool, read_status
+from databricks_forwarder.batchers._sqlite_erasing import erase
 from databricks_forwarder.batchers._sqlite_errors import crossing
 from databricks_forwarder.batchers._sqlite_file import create
 from databricks_forwarder.batchers._sqlite_hold import SqliteHold
@@ -100,10 +108,11 @@ from databricks_forwarder.errors import BatcherError
 from databricks_forwarder.model import Lease
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from databricks_forwarder.batchers._sqlite_session import Session
+    from databricks_forwarder.erasure import ErasureNote
     from databricks_forwarder.model import (
         BatcherStatus,
         DeadLetter,
@@ -322,6 +331,46 @@ class SqliteBatcher:
         """
         with self._session.read(f"reading the notes of load {load_id}") as database:
             return loads.notes_of(database, load_id)
+
+    def erase(
+        self,
+        note: ErasureNote,
+        is_theirs: Callable[[bytes], bool | None],
+        mark: tuple[str, str],
+        /,
+        *,
+        at: datetime,
+    ) -> ErasureNote:
+        """
+        Erase payloads, and write the file anew, which takes its room again.
+
+        A holder that is out of time, but lives, may be at work still: it has to
+        settle its load or end.
+        """
+        self._remove("erasing payloads")
+        session = self._session
+        return erase(
+            session,
+            self._path,
+            note,
+            is_theirs=is_theirs,
+            mark=mark,
+            at_micros=to_micros(at),
+        )
+
+    def keep_erasure(self, note: ErasureNote, /) -> None:
+        """
+        Keep *note* on disk.
+        """
+        with self._session.write("keeping an erasure") as database:
+            erasures.keep(database, note)
+
+    def erasures(self) -> Sequence[ErasureNote]:
+        """
+        All that is kept of erasures.
+        """
+        with self._session.read("reading the erasures") as database:
+            return erasures.read_erasures(database)
 
     def status(self) -> BatcherStatus:
         """

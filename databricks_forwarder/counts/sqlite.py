@@ -27,7 +27,6 @@ and so threads, forked children and forgotten objects share nothing.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from contextlib import closing, contextmanager
 from datetime import date, timedelta
@@ -35,6 +34,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from databricks_forwarder.counts._giving import newly_given
+from databricks_forwarder.counts._texts import kind_text, want
 from databricks_forwarder.errors import (
     ConfigurationError,
     ForwarderError,
@@ -121,9 +121,9 @@ class SqliteEventCounts:
         """
         Sum the days of each kind from *since* on (C2).
         """
-        kinds_by_text = {_kind_text(kind): kind for kind in kinds}
+        kinds_by_text = {kind_text(kind): kind for kind in kinds}
         with self._transaction("read totals from", "DEFERRED") as connection:
-            _want(connection, kinds_by_text)
+            want(connection, kinds_by_text)
             # What was asked for, not what a row says that was found for it: on
             # a damaged page it may say something else.
             rows = connection.execute(
@@ -140,7 +140,7 @@ class SqliteEventCounts:
         Count a load's messages, once a load id (C1).
         """
         day = on.isoformat()
-        rows = [(_kind_text(kind), day, messages) for kind, messages in counts.items()]
+        rows = [(kind_text(kind), day, messages) for kind, messages in counts.items()]
         with self._transaction(f"count load {load_id} in", "IMMEDIATE") as connection:
             counted = connection.execute(
                 "INSERT OR IGNORE INTO counted_loads VALUES (?)", (load_id,)
@@ -182,6 +182,24 @@ class SqliteEventCounts:
         with self._transaction("propose names from", "DEFERRED") as connection:
             given, new = _chosen(connection, wishes)
             return {**given, **new}
+
+    def names(self) -> Mapping[str, TableName]:
+        """
+        All names given, by their owners.
+        """
+        with self._transaction("read names from", "DEFERRED") as connection:
+            rows = connection.execute("SELECT owner, name FROM names ORDER BY owner")
+            return {owner: TableName(name) for owner, name in rows}
+
+    def days(self) -> Sequence[tuple[str, date, int]]:
+        """
+        All messages counted: kind as JSON, day, messages; by day and kind.
+        """
+        with self._transaction("read days from", "DEFERRED") as connection:
+            rows = connection.execute(
+                "SELECT kind, day, messages FROM buckets ORDER BY day, kind"
+            )
+            return [(kind, date.fromisoformat(day), count) for kind, day, count in rows]
 
     def close(self) -> None:
         """
@@ -244,21 +262,6 @@ class SqliteEventCounts:
         )
 
 
-def _kind_text(kind: EventKind) -> str:
-    return json.dumps([kind.event_type, kind.custom_event_type, kind.event_name])
-
-
-def _want(connection: sqlite3.Connection, texts: Iterable[str]) -> None:
-    """
-    Put *texts* into the connection's own table ``wanted``, to join with.
-    """
-    connection.execute("DROP TABLE IF EXISTS wanted")
-    connection.execute("CREATE TEMP TABLE wanted (text TEXT PRIMARY KEY) WITHOUT ROWID")
-    connection.executemany(
-        "INSERT OR IGNORE INTO wanted VALUES (?)", ((text,) for text in texts)
-    )
-
-
 def _given(
     connection: sqlite3.Connection, owners: Iterable[str]
 ) -> dict[str, TableName]:
@@ -269,7 +272,7 @@ def _given(
         sqlite3.DatabaseError: One is not as it was given: its rows would go to
             another table.
     """
-    _want(connection, owners)
+    want(connection, owners)
     rows = connection.execute(
         "SELECT text, given.name, same.owner = text FROM wanted"
         " CROSS JOIN names AS given ON given.owner = text"
@@ -299,7 +302,7 @@ def _chosen(
 def _taken(
     connection: sqlite3.Connection, wishes: Mapping[str, Sequence[TableName]]
 ) -> set[TableName]:
-    _want(connection, (name for names in wishes.values() for name in names))
+    want(connection, (name for names in wishes.values() for name in names))
     rows = connection.execute("SELECT name FROM wanted CROSS JOIN names ON name = text")
     return {TableName(name) for (name,) in rows}
 

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from databricks_forwarder._databricks.fates import AlreadyThereError, MissingVolumeError
+from databricks_forwarder._databricks.count_statements import (
+    COUNTS,
+    NAMES,
+    TryWriting,
+)
+from databricks_forwarder._databricks.fates import (
+    AlreadyThereError,
+    MissingTableError,
+    MissingVolumeError,
+)
 from databricks_forwarder._databricks.repeats import repeated
 from databricks_forwarder._databricks.statements import (
     AddColumns,
@@ -69,6 +78,7 @@ def findings(client: DatabricksClient) -> Iterator[Finding]:
     if is_sound:
         with ExitStack() as after:
             yield from _Trial(client, after).findings()
+        yield from _tried({"counting with other hosts": lambda: _try_counting(client)})
 
 
 def _tried(steps: Mapping[str, Callable[[], object]]) -> Iterator[Finding]:
@@ -106,6 +116,15 @@ def _see_schema(client: DatabricksClient) -> None:
             f"GRANT USE SCHEMA ON SCHEMA {name} TO {identifier(settings.client_id)}"
         )
         raise SetupError(msg)
+
+
+def _try_counting(client: DatabricksClient) -> None:
+    """
+    Try the tables that hosts share, where they are: others may have made them.
+    """
+    for name in (COUNTS, NAMES):
+        with suppress(MissingTableError):
+            _run(client, TryWriting(client.table(name)))
 
 
 class _Trial:

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 
+from databricks_forwarder._delta_fates import crossed
 from databricks_forwarder._disk import disk_error, make_folder, sync
 from databricks_forwarder._parquet import Footer, read_footer
 from databricks_forwarder.errors import (
@@ -36,7 +37,7 @@ from databricks_forwarder.errors import (
     TransientError,
 )
 from databricks_forwarder.loaders._counting import counted
-from databricks_forwarder.loaders._delta_errors import crossed, refuse_foreign
+from databricks_forwarder.loaders._delta_erasing import delete_places
 from databricks_forwarder.loaders._delta_files import (
     RANGED,
     folder_name,
@@ -47,6 +48,8 @@ from databricks_forwarder.loaders._delta_files import (
     statistics,
     sync_log,
 )
+from databricks_forwarder.loaders._delta_foreign import refuse_foreign
+from databricks_forwarder.loaders._places import places_in
 from databricks_forwarder.loaders._schemas import covers, widened
 from databricks_forwarder.loaders._trial import trial
 from databricks_forwarder.model import (
@@ -64,6 +67,9 @@ if TYPE_CHECKING:
 
     from deltalake import DeltaTable
     from deltalake.transaction import AddAction, RemoveAction
+
+    from databricks_forwarder.erasure import Place
+    from databricks_forwarder.mparticle.person import Person
 
 __all__ = ["DeltaLoader"]
 
@@ -156,6 +162,23 @@ class DeltaLoader:
             if is_table(self.path(table))
         }
 
+    def places(self, person: Person, /) -> Mapping[TableName, Sequence[Place]]:
+        """
+        Look into every table of the lake; four columns of each are read.
+        """
+        found = {table: self._places(table, person) for table in self.tables()}
+        return {table: places for table, places in found.items() if places}
+
+    def erase(self, table: TableName, places: Sequence[Place], /) -> Sequence[str]:
+        """
+        Delete rows in one commit or a few; their files are written again.
+
+        The earlier files stay in the table's folder, for who reads an earlier
+        version, until the table is vacuumed.
+        """
+        doing = f"erasing rows of table {table} in {self.path(table)}"
+        return self._retried(doing, lambda: self._erase(table, places))
+
     def check(self) -> Sequence[Finding]:
         """
         Create, load and remove a table beside the others.
@@ -179,6 +202,22 @@ class DeltaLoader:
         with self._crossing(f"counting the rows of table {table} in {path}"):
             found = self._engine.DeltaTable(str(path))
             return counted(found.to_pyarrow_dataset(), batcher_id, table)
+
+    def _places(self, table: TableName, person: Person) -> Sequence[Place]:
+        path = self.path(table)
+        with self._crossing(f"looking for rows in table {table} in {path}"):
+            return places_in(
+                self._engine.DeltaTable(str(path)).to_pyarrow_dataset(), person
+            )
+
+    def _erase(self, table: TableName, places: Sequence[Place]) -> Sequence[str]:
+        folder = self.path(table)
+        found = self._found(table)
+        if found is None or not places:
+            return ()
+        versions = delete_places(found, self._engine, folder, places)
+        self._synced[table] = sync_log(folder, self._synced.get(table, ()))
+        return versions
 
     def _name(self, folder: Path) -> TableName:
         if folder_name(TableName(folder.name)) == folder.name:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 import attrs
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from databricks_forwarder._parquet import read_table
 from databricks_forwarder.errors import PermanentError, SetupError
 from databricks_forwarder.loaders._counting import counted
+from databricks_forwarder.loaders._places import places_in
 from databricks_forwarder.loaders._schemas import widened
 from databricks_forwarder.model import (
     Finding,
@@ -26,13 +28,16 @@ from databricks_forwarder.model import (
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from databricks_forwarder.erasure import Place
+    from databricks_forwarder.mparticle.person import Person
+
 __all__ = ["MemoryLake", "MemoryLoader"]
 
 
 @attrs.define
 class _MemoryTable:
-    # Both only ever grow, each step by one atomic call: so many threads can
-    # load without a lock.
+    # Both only ever grow, and a load's files are replaced, each step by one
+    # atomic call: so many threads can load without a lock.
     name: TableName
     schemas: list[pa.Schema] = attrs.field(factory=list)
     loads: dict[LoadId, list[pa.Table]] = attrs.field(factory=dict)
@@ -103,6 +108,23 @@ class MemoryLake:
             self.widen(name, file.schema)
         return self._tables[name].loads.setdefault(load_id, files) is files
 
+    def remove(self, name: TableName, offsets: Mapping[LoadId, Collection[int]]) -> int:
+        """
+        Take the rows of some offsets of loads out of a table; tell how many.
+        """
+        loads = self._tables[name].loads if name in self._tables else {}
+        removed = 0
+        for load_id in offsets.keys() & loads.keys():
+            gone = pa.array(offsets[load_id], pa.int64())
+            files = loads[load_id]
+            kept = [
+                file.filter(pc.invert(pc.is_in(file["_offset"], gone)))
+                for file in files
+            ]
+            removed += sum(map(len, files)) - sum(map(len, kept))
+            loads[load_id] = kept
+        return removed
+
 
 class MemoryLoader:
     """
@@ -162,6 +184,26 @@ class MemoryLoader:
             for table in tables
             if table in held
         }
+
+    def places(self, person: Person, /) -> Mapping[TableName, Sequence[Place]]:
+        """
+        Look into every table.
+        """
+        found = {
+            name: places_in(ds.dataset(rows), person)
+            for name, rows in self._lake.tables.items()
+        }
+        return {table: places for table, places in found.items() if places}
+
+    def erase(self, table: TableName, places: Sequence[Place], /) -> Sequence[str]:
+        """
+        Take rows out of a table; there is no history that could tell of it.
+        """
+        offsets: dict[LoadId, list[int]] = {}
+        for place in places:
+            offsets.setdefault(place.load_id, []).append(place.offset)
+        removed = self._lake.remove(table, offsets)
+        return (f"{removed} rows",) if removed else ()
 
     def check(self) -> Sequence[Finding]:
         """

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
@@ -47,16 +47,25 @@ from databricks_forwarder._table_columns import column_comments
 from databricks_forwarder.errors import PermanentError, SchemaError, SetupError
 from databricks_forwarder.loaders._schemas import added, covers, widened
 from databricks_forwarder.loaders._warehouse_check import findings
+from databricks_forwarder.loaders._warehouse_erasing import (
+    delete_places,
+    placed_tables,
+    places_in,
+)
 from databricks_forwarder.model import LoadResult, RowCount
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from databricks_forwarder._databricks.client import DatabricksClient
     from databricks_forwarder._databricks.statements import Statement
+    from databricks_forwarder.erasure import Place
     from databricks_forwarder.model import Finding, LoadId, StagedFile, TableName
+    from databricks_forwarder.mparticle.person import Person
 
 __all__ = ["WarehouseLoader"]
+
+_T = TypeVar("_T")
 
 # How often the thread that waits for counts looks up; nothing depends on it.
 _LOOK_SECONDS = 60.0
@@ -137,16 +146,24 @@ class WarehouseLoader:
         """
         Count the rows of a batcher's loads: a query a table, side by side.
         """
-        calls = side_by_side(
-            lambda table: self._count(batcher_id, table),
-            list(tables),
-            breadth=self.breadth,
-            beat=_do_nothing,
-            beat_seconds=_LOOK_SECONDS,
-        )
-        with closing(calls):
-            counts = {table: call.result() for table, call in calls}
+        counts = self._of_each(lambda table: self._count(batcher_id, table), tables)
         return {table: each for table, each in counts.items() if each is not None}
+
+    def places(self, person: Person, /) -> Mapping[TableName, Sequence[Place]]:
+        """
+        Ask for the tables of the schema, then each of them, side by side.
+        """
+        client = self._client
+        found = self._of_each(
+            lambda table: places_in(client, table, person), placed_tables(client)
+        )
+        return {table: places for table, places in found.items() if places}
+
+    def erase(self, table: TableName, places: Sequence[Place], /) -> Sequence[str]:
+        """
+        Delete rows; the table's earlier versions have them as long as it keeps those.
+        """
+        return delete_places(self._client, table, places)
 
     def check(self) -> Sequence[Finding]:
         """
@@ -159,6 +176,22 @@ class WarehouseLoader:
         Check, and tell each thing as it was tried: a warehouse may have to start.
         """
         return findings(self._client)
+
+    def _of_each(
+        self, call: Callable[[TableName], _T], tables: Collection[TableName]
+    ) -> Mapping[TableName, _T]:
+        """
+        Call for each table, side by side.
+        """
+        calls = side_by_side(
+            call,
+            list(tables),
+            breadth=self.breadth,
+            beat=_do_nothing,
+            beat_seconds=_LOOK_SECONDS,
+        )
+        with closing(calls):
+            return {table: future.result() for table, future in calls}
 
     def _count(
         self, batcher_id: str, table: TableName

@@ -5,15 +5,18 @@ Each example runs and says what it is there to show.
 from __future__ import annotations
 
 import ast
+import json
 import os
 import runpy
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from databricks_forwarder import Forwarder
 from databricks_forwarder.testing.workspace import Workspace
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -135,6 +138,86 @@ def test_segments_reads_to_the_end_and_no_further(tmp_path: Path) -> None:
         "Account(received=120, loaded=120, dead=0, dropped=0, pending=0)",
     ] == first
     assert first == second
+
+
+def test_opengdpr_erases_a_person_and_answers(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    What is loaded and what waits of the person is gone, and told as completed.
+    """
+    code = main_of("opengdpr.py")(tmp_path)
+    figures, answer = capsys.readouterr().out.splitlines()
+
+    assert (0, "1 payloads, 1 rows") == (code, figures)
+    assert {
+        "subject_request_id": "a7551968-d5d6-44b2-9831-815ac9017798",
+        "request_status": "completed",
+    } == json.loads(answer)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"subject_identities": {"email": {"value": "x", "encoding": "raw"}}},
+        {"extensions": {"opendsr.mparticle.com": {"mpids": [7]}}},
+        {
+            "extensions": {
+                "opendsr.mparticle.com": {
+                    "identities": [{"identity_type": "other2", "identity_value": "x"}]
+                }
+            }
+        },
+        {
+            "extensions": {
+                "opendsr.mparticle.com": {
+                    "subject_identities": {"mpid": {"value": "7", "encoding": "raw"}}
+                }
+            }
+        },
+    ],
+)
+def test_opengdpr_reads_every_version_of_the_format(
+    tmp_path: Path, members: dict[str, Any]
+) -> None:
+    """
+    Identities come as a list or an object, in the request or in its extension.
+    """
+    erase = runpy.run_path(str(EXAMPLES / "opengdpr.py"))["erase"]
+    request = {
+        "subject_request_id": "r-1",
+        "subject_request_type": "erasure",
+        **members,
+    }
+    person = {"email": "x", "other_id_2": "x"}
+    with Forwarder.for_lake(tmp_path / "lake", spool=tmp_path / "s.db") as forwarder:
+        forwarder.submit({"mpid": "7", "user_identities": person, "events": []})
+        answer = erase(forwarder, request)
+
+        assert "completed" == answer["request_status"]
+        assert 1 == forwarder.erasures()[0].spool.waiting
+
+
+@pytest.mark.parametrize(
+    ("members", "error"),
+    [
+        ({"subject_request_type": "access"}, ValueError),
+        ({"subject_identities": {"android_id": {"value": "x"}}}, KeyError),
+    ],
+)
+def test_opengdpr_refuses_what_it_cannot_do(
+    tmp_path: Path, members: dict[str, Any], error: type[Exception]
+) -> None:
+    """
+    Another request, or an id that no batch is known by, is not told as done.
+    """
+    erase = runpy.run_path(str(EXAMPLES / "opengdpr.py"))["erase"]
+    request = {"subject_request_id": "r-1", "subject_request_type": "erasure"}
+    with (
+        Forwarder.for_lake(tmp_path / "lake", spool=tmp_path / "s.db") as forwarder,
+        pytest.raises(error),
+    ):
+        erase(forwarder, request | members)
 
 
 # A part that keeps all of a contract is no screenful.

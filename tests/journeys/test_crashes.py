@@ -37,6 +37,7 @@ CALLS = {
     ("batcher", "status"): 1,
     ("batcher", "lease"): 1,
     ("router", "route"): 1,
+    ("batcher", "erasures"): 1,
     ("batcher", "note"): 5,
     ("stager", "stage"): 3,
     ("loader", "prepare"): 3,

@@ -87,7 +87,7 @@ def lake_tables(folder: Path) -> dict[str, pa.Table]:
 
 def workspace_tables(settings: DatabricksSettings) -> dict[str, pa.Table]:
     """
-    The tables of the schema, asked for over SQL.
+    The event tables of the schema, asked for over SQL.
     """
     names = workspace().query(
         "SELECT table_name FROM main.information_schema.tables "
@@ -96,6 +96,7 @@ def workspace_tables(settings: DatabricksSettings) -> dict[str, pa.Table]:
     return {
         name: workspace().query(f"SELECT * FROM main.{settings.schema_name}.`{name}`")
         for name in names.column("table_name").to_pylist()
+        if not name.startswith("_forwarder_")
     }
 
 

@@ -178,8 +178,9 @@ def test_following_the_advice_sets_a_workspace_up(tmp_path: Path) -> None:
         "GRANT USE CATALOG ON",
         "CREATE SCHEMA IF NOT EXISTS",
         "GRANT USE SCHEMA ON",
-        "GRANT CREATE VOLUME ON",
+        # Names are asked for before files are staged, and their table made.
         "GRANT CREATE TABLE ON",
+        "GRANT CREATE VOLUME ON",
     ] == [
         each.split(" `")[0].rsplit(" ", each.startswith("GRANT"))[0] for each in advice
     ]

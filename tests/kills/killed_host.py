@@ -148,7 +148,13 @@ def open_parts(life: Life, opened: ExitStack) -> Parts:
     """
     spool = life.folder / SPOOL
     if life.workspace is None:
-        return open_lake(life.folder / LAKE, spool, max_spool_bytes=None, opened=opened)
+        return open_lake(
+            life.folder / LAKE,
+            spool,
+            counts="local",
+            max_spool_bytes=None,
+            opened=opened,
+        )
     reached = dict(life.workspace)
     port, ca_file = int(reached.pop("port")), Path(reached.pop("ca_file"))
     return open_workspace(
@@ -156,6 +162,7 @@ def open_parts(life: Life, opened: ExitStack) -> Parts:
         Endpoint("127.0.0.1", port=port, ca_file=ca_file),
         spool,
         clock=HastyClock(),
+        counts="shared",
         max_spool_bytes=None,
         opened=opened,
     )

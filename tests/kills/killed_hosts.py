@@ -44,12 +44,18 @@ class Hosts:
             )
         return cls(workspace, worlds)
 
-    def kill_often(self, kills: int) -> None:
+    def kill_often(self, kills: int, *, whole_lives: int) -> None:
         """
-        Let all of them live side by side, each killed so often.
+        Let all of them live side by side: each killed so often, then so often not.
         """
+
+        def live(world: World) -> None:
+            kill_often(world, kills)
+            for _ in range(whole_lives):
+                world.live()
+
         with ThreadPoolExecutor(len(self.worlds)) as threads:
-            list(threads.map(lambda world: kill_often(world, kills), self.worlds))
+            list(threads.map(live, self.worlds))
 
     def settle(self) -> list[Violation]:
         """
@@ -58,6 +64,12 @@ class Hosts:
         for world in self.worlds:
             world.clear()
             world.live(is_last=True)
+        return self.seen()
+
+    def seen(self) -> list[Violation]:
+        """
+        Look at it all, when nothing is pending any more.
+        """
         folders = [world.folder for world in self.worlds]
         found = look_at(folders, folders[0], self.workspace)
         broken = [each for world in self.worlds for each in world.figures.violations]

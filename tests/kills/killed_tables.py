@@ -42,7 +42,7 @@ def look_at(spools: Iterable[Path], folder: Path, workspace: Workspace | None) -
     """
     found = Found(
         rows=[row for rows in tables_in(folder, workspace).values() for row in rows],
-        counted=_counted(_counts_file(folder, workspace)),
+        counted=_counted(folder, workspace),
     )
     for each in spools:
         with closing(SqliteBatcher(each / SPOOL)) as spool:
@@ -98,6 +98,8 @@ def _workspace_rows(
 ) -> Iterator[tuple[str, list[tuple[Row, LoadId]]]]:
     names = workspace.query("SHOW TABLES").column("tableName").to_pylist()
     for name in names:
+        if name.startswith("_forwarder_"):
+            continue
         rows = workspace.query(
             "SELECT batch_id, data.custom_attributes['place'] AS place, _load_id "
             f"FROM `{name}`"
@@ -112,22 +114,22 @@ def _row(batch: int, place: str | None, load_id: str) -> tuple[Row, LoadId]:
     return (batch, None if place is None else int(place)), LoadId(load_id)
 
 
-def _counts_file(folder: Path, workspace: Workspace | None) -> Path:
-    if workspace is None:
-        return folder / LAKE / "_forwarder" / "counts.db"
-    return folder / f"{SPOOL}.counts"
-
-
-def _counted(file: Path) -> dict[Kind, int]:
-    with closing(sqlite3.connect(file)) as counts:
-        kinds = counts.execute(
-            "SELECT kind, sum(messages) FROM buckets GROUP BY kind"
-        ).fetchall()
-    counted: dict[Kind, int] = {}
-    for text, messages in kinds:
+def _counted(folder: Path, workspace: Workspace | None) -> Counter[Kind]:
+    counted: Counter[Kind] = Counter()
+    for text, messages in _days(folder, workspace):
         event_type, custom_event_type, event_name = json.loads(text)
-        counted[event_type, custom_event_type, event_name] = messages
+        counted[event_type, custom_event_type, event_name] += messages
     return counted
+
+
+def _days(folder: Path, workspace: Workspace | None) -> list[tuple[str, int]]:
+    if workspace is None:
+        with closing(sqlite3.connect(folder / LAKE / "_forwarder/counts.db")) as counts:
+            return counts.execute("SELECT kind, messages FROM buckets").fetchall()
+    days = workspace.query(
+        "SELECT kind, messages FROM _forwarder_event_counts WHERE kind <> ''"
+    )
+    return [(row["kind"], row["messages"]) for row in days.to_pylist()]
 
 
 def _left(folder: Path, workspace: Workspace | None) -> list[Path]:

@@ -450,6 +450,7 @@ def test_each_loss_has_its_sentence() -> None:
                 set_aside_offsets=[Offset(4)],
                 parked_load_ids=[LoadId("0123456789ab-5-6")],
                 is_checkpoint_whole=False,
+                are_erasures_whole=False,
             )
         )
     )
@@ -460,6 +461,7 @@ def test_each_loss_has_its_sentence() -> None:
         "1 records may be loaded or not: dead letters, with the reason",
         "parked, for their notes are lost: 0123456789ab-5-6",
         "a checkpoint is lost: see where the source is before going on",
+        "what is kept of an erasure is lost: erase those people again",
         "the spool has a new id, 0123456789ab: what was its own is lost",
     ] == said
 

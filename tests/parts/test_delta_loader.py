@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, exceptions
 
+from databricks_forwarder._delta_fates import FATES, crossed
 from databricks_forwarder._parquet import read_footer, write_table
 from databricks_forwarder.errors import (
     ConfigurationError,
@@ -32,7 +33,6 @@ from databricks_forwarder.errors import (
     TransientError,
 )
 from databricks_forwarder.loaders import _delta_files, delta
-from databricks_forwarder.loaders._delta_errors import FATES, crossed
 from databricks_forwarder.loaders.delta import DeltaLoader
 from databricks_forwarder.model import LoadId, LoadResult, TableName
 from databricks_forwarder.stagers.directory import DirectoryStager

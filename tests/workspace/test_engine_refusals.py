@@ -191,7 +191,7 @@ def test_comment_without_end_is_refused(world: World) -> None:
 @pytest.mark.parametrize(
     "sql",
     [
-        "MERGE INTO t USING u ON true",
+        "MERGE WITH SCHEMA EVOLUTION INTO t USING u ON true",
         "UPDATE t SET a = 1",
         "VACUUM t",
         "SET x = 1",

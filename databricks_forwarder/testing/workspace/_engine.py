@@ -12,6 +12,7 @@ from databricks_forwarder._clock import SystemClock
 from databricks_forwarder.testing.workspace import (
     _alter_table,
     _copy_into,
+    _merge_into,
     _place_statements,
     _select,
     _show,
@@ -63,6 +64,7 @@ _STATEMENTS: dict[tuple[str, ...], Callable[[Reader, Session, Parts], Result]] =
     ("USE",): _place_statements.use,
     ("INSERT", "INTO"): _writing.insert,
     ("DELETE", "FROM"): _writing.delete,
+    ("MERGE", "INTO"): _merge_into.merge_into,
     ("PUT",): _transfers.put,
     ("GET",): _transfers.get,
     ("REMOVE",): _transfers.remove,

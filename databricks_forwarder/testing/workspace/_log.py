@@ -150,13 +150,15 @@ class TableLog:
         read: Snapshot,
         actions: Sequence[Action],
         *,
-        rows: Literal["appended", "replaced", "untouched"],
+        rows: Literal["appended", "merged", "replaced", "untouched"],
     ) -> None:
         """
         Commit what was made of the table as it was *read*.
 
         Who appended without looking at the table's rows goes behind other
-        appends; who changed only its metadata, behind all that did not.
+        appends; who changed only its metadata, behind all that did not. Who
+        merged goes behind all that left alone the files that it changed rows
+        of: rows that both have inserted meanwhile are there twice.
 
         Raises:
             RefusedError: What others committed meanwhile rules it out.
@@ -231,6 +233,14 @@ def _refuse_conflict(
             "Please try again later.",
             sqlstate="25000",
         )
+    if rows == "merged" and _removed(winner) & _removed(actions):
+        raise RefusedError(
+            "DELTA_CONCURRENT_DELETE_READ",
+            "ConcurrentDeleteReadException: This transaction attempted to read one or "
+            "more files that were deleted by a concurrent update. Please try the "
+            "operation again.",
+            sqlstate="2D521",
+        )
     if rows == "replaced":
         raise RefusedError(
             "DELTA_CONCURRENT_APPEND",
@@ -242,3 +252,7 @@ def _refuse_conflict(
 
 def _transactions(actions: Sequence[Action]) -> set[str]:
     return {action["txn"]["appId"] for action in actions if "txn" in action}
+
+
+def _removed(actions: Sequence[Action]) -> set[str]:
+    return {action["remove"]["path"] for action in actions if "remove" in action}

@@ -24,10 +24,12 @@ from databricks_forwarder.testing.workspace._tables import while_there
 from databricks_forwarder.testing.workspace._tokens import syntax_error
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from databricks_forwarder.testing.workspace._parts import Parts
     from databricks_forwarder.testing.workspace._results import Session
 
-__all__ = ["database", "query", "spared"]
+__all__ = ["answered", "database", "over", "parsed", "query", "spared"]
 
 # What `SELECT * FROM … WHERE …` has, and nothing more.
 _PLAIN = {"expressions", "from", "from_", "where"}
@@ -54,7 +56,7 @@ def query(text: str, session: Session, parts: Parts) -> pa.Table:
     Raises:
         RefusedError: It is none, or its names, privileges or values are wrong.
     """
-    return _answered(_parsed(text), session, parts)
+    return answered(_parsed_query(text), session, parts)
 
 
 def spared(table: str, condition: str, session: Session, parts: Parts) -> pa.Table:
@@ -65,33 +67,59 @@ def spared(table: str, condition: str, session: Session, parts: Parts) -> pa.Tab
         RefusedError: As for `query`.
     """
     text = f"SELECT * FROM {shown(table)} WHERE {condition}"  # noqa: S608 (parsed)
-    tree = _parsed(text)
+    tree = _parsed_query(text)
     where = tree.args.get("where")
     if where is None or {each for each, value in tree.args.items() if value} - _PLAIN:
         raise syntax_error(text, len(text), "")
     missed = exp.not_(exp.Coalesce(this=where.this, expressions=[exp.false()]))
     where.set("this", missed)
-    return _answered(tree, session, parts)
+    return answered(tree, session, parts)
 
 
-def _answered(tree: exp.Expr, session: Session, parts: Parts) -> pa.Table:
+def answered(tree: exp.Expr, session: Session, parts: Parts) -> pa.Table:
+    """
+    Answer a query that is read already; *tree* is used up by that.
+
+    Raises:
+        RefusedError: As for `query`.
+    """
+    rows = _resolved(tree, session, parts)
+    _answer_of_session(tree, session, parts)
+    return over(rows, _name_columns(tree).sql(dialect="duckdb"), parts)
+
+
+def over(rows: Mapping[str, Any], sql: str, parts: Parts) -> pa.Table:
+    """
+    Run the database's own SQL over *rows*, each under its name.
+
+    Raises:
+        RefusedError: A name or a value is wrong.
+    """
     with parts.database.cursor() as cursor:
-        for name, rows in _resolved(tree, session, parts).items():
-            cursor.register(name, rows)
-        _answer_of_session(tree, session, parts)
-        sql = _name_columns(tree).sql(dialect="duckdb")
+        for name, each in rows.items():
+            cursor.register(name, each)
         with stopping(cursor, parts.is_unwanted):
             return _run(cursor, sql)
 
 
-def _parsed(text: str) -> exp.Expr:
+def parsed(text: str) -> exp.Expr:
+    """
+    Read one statement.
+
+    Raises:
+        RefusedError: It is none.
+    """
     try:
-        tree = sqlglot.parse_one(text, read="databricks")
+        return sqlglot.parse_one(text, read="databricks")
     # The parser's own way to refuse a map of an odd number of arguments.
     except (SqlglotError, IndexError) as error:
         places: list[dict[str, Any]] = getattr(error, "errors", [])
         near = "".join(str(each.get("highlight") or "") for each in places[:1])
         raise syntax_error(text, max(text.find(near), 0), near) from error
+
+
+def _parsed_query(text: str) -> exp.Expr:
+    tree = parsed(text)
     is_empty = any(not each.expressions for each in tree.find_all(exp.Select))
     if is_empty or not isinstance(tree, exp.Query | exp.Values):
         raise syntax_error(text, 0, text.partition(" ")[0])

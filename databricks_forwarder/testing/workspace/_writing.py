@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from databricks_forwarder.testing.workspace._results import Session
     from databricks_forwarder.testing.workspace._types import Field
 
-__all__ = ["delete", "insert"]
+__all__ = ["delete", "fitted", "insert"]
 
 _QUERIES = ("SELECT", "VALUES", "WITH", "(")
 
@@ -49,7 +49,7 @@ def insert(reader: Reader, session: Session, parts: Parts) -> Result:
         snapshot = table.log.read()
     rows = query(reader.rest(), session, parts)
     fields = snapshot.fields
-    fitting = _fitting(name, fields, names, rows)
+    fitting = fitted(name, fields, names, rows)
     for batch in fitting.to_batches():
         refuse_nulls(fields, batch)
     with while_there(table):
@@ -86,9 +86,21 @@ def delete(reader: Reader, session: Session, parts: Parts) -> Result:
     return _counted(before - kept.num_rows, "num_affected_rows")
 
 
-def _fitting(
+def fitted(
     table: str, fields: Sequence[Field], names: Sequence[str] | None, rows: pa.Table
 ) -> pa.Table:
+    """
+    Give *rows* the table's columns and types; what they lack is null.
+
+    Args:
+        table: Its dotted name.
+        fields: Its columns.
+        names: The columns that the rows have; None for all of the table's.
+        rows: Their columns are taken in order, whatever they are called.
+
+    Raises:
+        RefusedError: They don't fit.
+    """
     schema = to_arrow_schema(fields)
     known = {each["name"].lower(): each["name"] for each in fields}
     for name in names or ():

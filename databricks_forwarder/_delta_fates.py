@@ -1,13 +1,10 @@
 """
-What stands in the way of a load into a Delta table.
-
-Errors of the engine, and tables that were made for something else.
+Where errors of the engine of Delta tables become this library's.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -20,12 +17,7 @@ from databricks_forwarder.errors import (
     TransientError,
 )
 
-if TYPE_CHECKING:
-    from deltalake import DeltaTable
-
-    from databricks_forwarder.model import TableName
-
-__all__ = ["FATES", "crossed", "refuse_foreign"]
+__all__ = ["FATES", "crossed"]
 
 # By name, for the engine may be absent; the most specific class counts.
 FATES: dict[str, tuple[type[ForwarderError], str]] = {
@@ -60,31 +52,3 @@ def crossed(error: Exception, doing: str) -> ForwarderError:
             fate, advice = FATES[kind.__name__]
             return fate(f"{doing} failed: {said}; {advice}")
     return TransientError(f"{doing} failed: {said}; it will be tried again")
-
-
-def refuse_foreign(found: DeltaTable, table: TableName) -> None:
-    """
-    Refuse a table with rules that files registered as they are may break.
-
-    Raises:
-        PermanentError: The table has such a rule.
-    """
-    metadata = found.metadata()
-    is_foreign = (
-        bool(metadata.partition_columns)
-        or any(
-            key.startswith(("delta.constraints.", "delta.columnMapping."))
-            for key in metadata.configuration
-        )
-        or any(
-            not field.nullable
-            or any(key.startswith("delta.") for key in field.metadata)
-            for field in found.schema().fields
-        )
-    )
-    if is_foreign:
-        msg = (
-            f"table {table} has partitions, constraints, mapped, generated or not-null "
-            "columns, which files can't be checked against; move it out of the way"
-        )
-        raise PermanentError(msg)

@@ -1,0 +1,54 @@
+"""
+The rows of counts and names as Arrow tables; pure.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from databricks_forwarder.counts._giving import newly_given
+from databricks_forwarder.model import TableName
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+__all__ = ["appended", "chosen", "names_of", "summed"]
+
+
+def appended(rows: pa.Table, new: Sequence[tuple[object, ...]]) -> pa.Table:
+    """
+    Put new rows, at least one, behind *rows*; each has a value for each column.
+    """
+    columns = list(zip(*new, strict=True))
+    return pa.concat_tables([rows, pa.table(columns, schema=rows.schema)])
+
+
+def summed(rows: pa.Table) -> pa.Table:
+    """
+    Make one row of those of one kind, day and load.
+    """
+    keys = ["kind", "day", "load_id"]
+    sums = rows.group_by(keys).aggregate([("messages", "sum")])
+    return sums.rename_columns([*keys, "messages"]).select(rows.schema.names)
+
+
+def names_of(rows: pa.Table, owners: Collection[str]) -> dict[str, TableName]:
+    """
+    The names of those of *owners* that have one.
+    """
+    some = rows.filter(pc.is_in(rows["owner"], pa.array(list(owners), pa.string())))
+    return {row["owner"]: TableName(row["table_name"]) for row in some.to_pylist()}
+
+
+def chosen(
+    rows: pa.Table, wishes: Mapping[str, Sequence[TableName]]
+) -> tuple[Mapping[str, TableName], Mapping[str, TableName]]:
+    """
+    Tell the names that the owners have, and choose those for the others.
+    """
+    old = names_of(rows, wishes)
+    taken = set(rows["table_name"].to_pylist())
+    return old, newly_given(wishes, given=old, taken=taken)
