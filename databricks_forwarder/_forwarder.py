@@ -4,34 +4,28 @@ The front door: what a host imports, hands batches to, and asks.
 
 from __future__ import annotations
 
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from databricks_forwarder._carrying import Carrying
 from databricks_forwarder._clock import SystemClock
-from databricks_forwarder._door import admit, admit_all
 from databricks_forwarder._due import Due
-from databricks_forwarder._ending import CloseReport, close_report, tell
 from databricks_forwarder._leaving import StepClock
 from databricks_forwarder._pipeline import Pipeline
 from databricks_forwarder._scratch import make_scratch
-from databricks_forwarder._upkeep import Upkeep
-from databricks_forwarder._within import is_within
 from databricks_forwarder._worker import Worker
 from databricks_forwarder.errors import ConfigurationError
-from databricks_forwarder.model import Receipt, Table
+from databricks_forwarder.model import Table
 from databricks_forwarder.mparticle.names import common_name, kind_name, table_name
 from databricks_forwarder.settings import ConnectionSettings, UploadPolicy
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping
 
+    from databricks_forwarder._ending import CloseReport
     from databricks_forwarder._parts import Counts, Parts
-    from databricks_forwarder.model import (
-        LoadReport,
-        Payload,
-    )
     from databricks_forwarder.protocols import (
         Batcher,
         Clock,
@@ -50,7 +44,7 @@ _MPARTICLES = ConnectionSettings()
 _DEFAULT_POLICY = UploadPolicy()
 
 
-class Forwarder(Upkeep):
+class Forwarder(Carrying):
     """
     Takes mParticle batches and carries their events into tables.
 
@@ -310,147 +304,3 @@ class Forwarder(Upkeep):
         )
         forwarder._closing.push(opened.pop_all())
         return forwarder
-
-    def submit(self, payload: bytes | str | Mapping[str, Any]) -> Receipt:
-        """
-        Take one mParticle batch; it is durable when this returns.
-
-        Args:
-            payload: JSON as UTF-8 or text, or a mapping.
-
-        Raises:
-            PayloadError: It can never be a batch; nothing was stored.
-            BatcherFullError: There is no room; nothing was stored.
-            BatcherError: It can't be stored; nothing was.
-        """
-        return self._append([admit(payload, self._max_payload_bytes)], None)
-
-    def submit_many(
-        self,
-        payloads: Iterable[bytes | str | Mapping[str, Any]],
-        *,
-        checkpoint: Mapping[str, str] | None = None,
-    ) -> Receipt:
-        """
-        Take many batches in one durable write, all or none.
-
-        Args:
-            payloads: As for `submit`; may be empty.
-            checkpoint: Positions in the host's source by name, stored with the
-                payloads in the same write; see `checkpoint`.
-
-        Raises:
-            PayloadError: One of them can never be a batch; the sentence says
-                which. Nothing was stored.
-            BatcherFullError: There is no room; nothing was stored.
-            BatcherError: They can't be stored; nothing was.
-        """
-        return self._append(admit_all(payloads, self._max_payload_bytes), checkpoint)
-
-    def _append(
-        self, payloads: Sequence[Payload], checkpoint: Mapping[str, str] | None
-    ) -> Receipt:
-        at = self._clock.now()
-        offsets = self._batcher.append(payloads, at=at, checkpoint=checkpoint)
-        message_count = sum(payload.message_count for payload in payloads)
-        if self._due.is_reached_by(message_count):
-            self._worker.wake()
-        return Receipt(
-            offsets=offsets,
-            record_count=len(payloads),
-            message_count=message_count,
-            received_at=at,
-        )
-
-    def tick(self) -> LoadReport | None:
-        """
-        Carry a load if one is due; what a host's scheduler calls.
-
-        Returns:
-            Its report; None when nothing is due (`status` says when it will
-            be) or another process carries this spool's loads.
-
-        Raises:
-            TransientError: It may pass by itself: tick again later.
-            SetupError: A person must act; the sentence says how. Nothing is
-                lost, the load is carried when it is mended.
-            ForwarderError: The load stays open, to be carried by a later tick.
-        """
-        return self._worker.take_turn(self._step)
-
-    def flush(self) -> Sequence[LoadReport]:
-        """
-        Carry everything that waits now, due or not.
-
-        Returns:
-            The reports of the loads, in their order; some may be parked.
-
-        Raises:
-            ForwarderError: As from `tick`; what was carried before is done.
-        """
-        reports: list[LoadReport] = []
-        while report := self._worker.take_turn(self._step_now):
-            reports.append(report)
-        return reports
-
-    def start(self) -> None:
-        """
-        Let one background thread tick; starting twice is starting once.
-
-        Raises:
-            BatcherClosedError: It was closed.
-        """
-        self._patience_seconds = None
-        self._worker.start()
-
-    def close(self, *, timeout_seconds: float | None = None) -> CloseReport:
-        """
-        Stop after the load that is carried, and let go of all.
-
-        No further load begins from now on, unless `start` is called; `submit`
-        works until the end. What waits stays in the spool. Closing twice is
-        closing once. One line of the log tells what is left.
-
-        In the middle of another call of the same thread, as in a signal handler
-        or in what a load calls, it waits for nothing and asks nobody: close
-        again later. Leaving a ``with`` does that, with the same patience.
-
-        Args:
-            timeout_seconds: How long to wait for that load; None for as long
-                as it takes. Letting go takes its time besides: of a spool that
-                another process writes to, of a workspace that does not answer.
-
-        Returns:
-            What is left, and whether it has stopped; if not, nothing was let go
-            of, and the load goes on as long as the process lives.
-        """
-        self._patience_seconds = timeout_seconds
-        if is_within(self, {__name__, Upkeep.__module__}):
-            self._worker.ask_to_stop()
-            return CloseReport(is_stopped=False)
-        if self._closed is not None:
-            return self._closed
-        is_stopped = self._worker.stop(timeout_seconds)
-        with self._closing if is_stopped else nullcontext():
-            report = close_report(self._batcher, is_stopped=is_stopped)
-        if is_stopped:
-            self._closed = report
-        else:
-            self._patience_seconds = 0.0
-        tell(report)
-        return report
-
-    def __enter__(self) -> Forwarder:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close(timeout_seconds=self._patience_seconds)
-
-    def _step_now(self) -> LoadReport | None:
-        return self._step(seal=True)
-
-    def _step(self, *, seal: bool = False) -> LoadReport | None:
-        if not self._is_swept:
-            self._pipeline.sweep()
-            self._is_swept = True
-        return self._pipeline.step(self._policy, seal=seal)

@@ -1,89 +1,31 @@
 """
-What a person asks of a forwarder, and what a person does to it.
+What a person does to a forwarder's payloads and tables, beside carrying them.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from databricks_forwarder._abilities import offers
-from databricks_forwarder._door import admit_all
+from databricks_forwarder._asking import Asking
 from databricks_forwarder._erase import erase
 from databricks_forwarder._letters import DeadLetterFilter, replay
-from databricks_forwarder._plan import Plan, plan
-from databricks_forwarder._reconcile import Reconciliation, reconcile
-from databricks_forwarder._status import status_of
-from databricks_forwarder.errors import ConfigurationError
 from databricks_forwarder.mparticle.person import Person
-from databricks_forwarder.protocols import ErasingBatcher, TellingLoader
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping
 
-    from databricks_forwarder._due import Due
-    from databricks_forwarder._pipeline import Pipeline
-    from databricks_forwarder._status import Status
-    from databricks_forwarder._worker import Worker
     from databricks_forwarder.erasure import Erasure, Late
-    from databricks_forwarder.model import (
-        DeadLetter,
-        Finding,
-        LoadId,
-        LoadReport,
-        Offset,
-    )
-    from databricks_forwarder.protocols import Batcher, Clock, Loader
+    from databricks_forwarder.model import LoadId, Offset
 
 __all__ = ["Upkeep"]
 
 _EVERY_LETTER = DeadLetterFilter()
 
 
-class Upkeep:
+class Upkeep(Asking):
     """
-    The calls of a forwarder that carry nothing: to look, to mend, to try.
+    The calls of a forwarder that mend, take up again, and erase.
     """
-
-    _batcher: Batcher
-    _clock: Clock
-    _due: Due
-    _loader: Loader
-    _max_payload_bytes: int
-    _pipeline: Pipeline
-    _worker: Worker
-
-    def status(self) -> Status:
-        """
-        How it stands now.
-        """
-        status = self._batcher.status()
-        return status_of(
-            status,
-            due_at=self._due.at(status),
-            is_running=self._worker.is_running,
-            destination=(
-                self._loader.state() if offers(self._loader, TellingLoader) else None
-            ),
-            error=self._worker.last_error,
-        )
-
-    def loads(self, limit: int = 100) -> Sequence[LoadReport]:
-        """
-        The reports of the latest committed loads, newest first.
-        """
-        return self._batcher.loads(limit)
-
-    def reconcile(self) -> Reconciliation:
-        """
-        Compare the account with the tables' rows, and name each difference.
-
-        Nothing is changed, and loads may go on meanwhile.
-
-        Raises:
-            ConfigurationError: The loader is none that counts.
-            ForwarderError: The tables can't be counted now.
-        """
-        return reconcile(self._batcher, self._loader)
 
     def erase(
         self,
@@ -130,24 +72,6 @@ class Upkeep:
         self._worker.wake()
         return receipt
 
-    def erasures(self) -> Sequence[Erasure]:
-        """
-        The receipts that are kept, in the order of their first calls.
-
-        Raises:
-            ConfigurationError: The batcher can't erase.
-        """
-        if not offers(self._batcher, ErasingBatcher):
-            msg = f"{type(self._batcher).__name__} keeps no erasures"
-            raise ConfigurationError(msg)
-        return [note.erasure for note in self._batcher.erasures()]
-
-    def parked(self) -> Sequence[LoadReport]:
-        """
-        The reports of the loads that are set aside, oldest first.
-        """
-        return self._batcher.parked()
-
     def carry_on(self, load_id: LoadId) -> None:
         """
         Take up a parked load again; the next tick carries it.
@@ -157,17 +81,6 @@ class Upkeep:
         """
         self._batcher.carry_on(load_id)
         self._worker.wake()
-
-    def dead_letters(
-        self, where: DeadLetterFilter = _EVERY_LETTER
-    ) -> Iterable[DeadLetter]:
-        """
-        The payloads that can't be forwarded, with their reasons, by offset.
-
-        Args:
-            where: Which; all if it is left out.
-        """
-        return where.of(self._batcher.dead_letters())
 
     def replay(
         self,
@@ -191,30 +104,3 @@ class Upkeep:
         count = replay(self._batcher, offsets, where).replayed
         self._worker.wake()
         return count
-
-    def checkpoint(self) -> Mapping[str, str]:
-        """
-        The positions in the host's source that are stored, by name.
-        """
-        return self._batcher.checkpoint()
-
-    def plan(self, payloads: Iterable[bytes | str | Mapping[str, Any]]) -> Plan:
-        """
-        Tell what would happen to *payloads* now; nothing is stored or given.
-
-        Counts that hosts share are asked for in the workspace.
-
-        Raises:
-            RouteError: The router raised.
-            TransientError: They can't be read now, and never were.
-        """
-        admitted = admit_all(payloads, self._max_payload_bytes)
-        documents = [payload.document for payload in admitted]
-        pipeline = self._pipeline
-        return plan(documents, pipeline.router, pipeline.common, at=self._clock.now())
-
-    def check(self) -> Sequence[Finding]:
-        """
-        Try the destination by imitating real work; nothing of it stays.
-        """
-        return self._loader.check()
