@@ -196,6 +196,7 @@ class Forwarder(Upkeep):
         sticky: bool = True,
         naming: Naming | None = None,
         router: Router | None = None,
+        maintain_views: bool | None = None,
         max_spool_bytes: int | None = None,
         max_payload_bytes: int = _MAX_PAYLOAD_BYTES,
         clock: Clock | None = None,
@@ -219,6 +220,9 @@ class Forwarder(Upkeep):
             sticky: A kind that has a table of its own keeps it.
             naming: What a kind's table is named after.
             router: Routes instead of the settings.
+            maintain_views: Whether the schema has a view of all events, and
+                one for each kind that has a table of its own. None for those of
+                a schema whose tables were all made since there are views.
             max_spool_bytes: Most payload bytes in the spool.
             max_payload_bytes: Most bytes of one payload.
             clock: Where the time comes from.
@@ -238,6 +242,7 @@ class Forwarder(Upkeep):
                 spool,
                 clock=clock,
                 max_spool_bytes=max_spool_bytes,
+                maintain_views=maintain_views,
                 opened=opened,
             )
             return cls._of(

@@ -11,6 +11,7 @@ from databricks_forwarder._databricks.client import DatabricksClient
 from databricks_forwarder._parts import Parts
 from databricks_forwarder.batchers.sqlite import SqliteBatcher
 from databricks_forwarder.counts.sqlite import SqliteEventCounts
+from databricks_forwarder.loaders._warehouse_views import WarehouseViews
 from databricks_forwarder.loaders.warehouse import WarehouseLoader
 from databricks_forwarder.stagers.volume import VolumeStager
 
@@ -31,6 +32,7 @@ def open_workspace(  # noqa: PLR0913  # a place, its settings, and what they are
     *,
     clock: Clock,
     max_spool_bytes: int | None,
+    maintain_views: bool | None,
     opened: ExitStack,
 ) -> Parts:
     """
@@ -48,10 +50,11 @@ def open_workspace(  # noqa: PLR0913  # a place, its settings, and what they are
     opened.callback(batcher.close)
     counts = SqliteEventCounts(f"{Path(spool)}.counts")
     opened.callback(counts.close)
+    views = WarehouseViews(client, counts.give, maintain=maintain_views)
     return Parts(
         batcher=batcher,
         counts=counts,
         stager=VolumeStager(client),
-        loader=WarehouseLoader(client),
+        loader=WarehouseLoader(client, views),
         scratch=Path(f"{Path(spool).absolute()}.work"),
     )

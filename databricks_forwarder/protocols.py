@@ -49,8 +49,10 @@ __all__ = [
     "Loader",
     "Naming",
     "PreviewingRouter",
+    "PromotingRouter",
     "RecallingBatcher",
     "Router",
+    "ShowingLoader",
     "SideBySide",
     "Stager",
     "SurveyingLoader",
@@ -297,6 +299,24 @@ class PreviewingRouter(Router, Protocol):
         """
 
 
+@runtime_checkable
+class PromotingRouter(Router, Protocol):
+    """
+    A router that gives kinds tables of their own, after others had their rows.
+    """
+
+    def promoted(
+        self, kinds: Collection[EventKind], /
+    ) -> Mapping[EventKind, TableName]:
+        """
+        The tables of their own that *kinds* were given; nothing is given now.
+
+        Returns:
+            Kind → table, which has rows of this kind alone; a kind that has
+            none is left out.
+        """
+
+
 class EventCounts(Protocol):
     """
     How often each kind was forwarded on each day, and the names given.
@@ -455,6 +475,25 @@ class SurveyingLoader(Loader, Protocol):
 
         Told once for each try of a load, before the first `Loader.prepare` of
         it; only ever a saving, nothing rests on it.
+        """
+
+
+@runtime_checkable
+class ShowingLoader(Loader, Protocol):
+    """
+    A loader that shows a kind's whole history, wherever its rows are.
+    """
+
+    def expect(self, common: TableName, own: Mapping[TableName, EventKind], /) -> None:
+        """
+        Learn what tables of a load are for, before any of them is prepared.
+
+        Told once for each try of a load. Rows never wait for how they are
+        shown: what goes wrong is kept to be told by `Loader.check`.
+
+        Args:
+            common: The table of kinds that have none of their own.
+            own: Table → the kind that it alone is for, of the kinds of the load.
         """
 
 

@@ -47,6 +47,7 @@ from databricks_forwarder._table_columns import column_comments
 from databricks_forwarder.errors import PermanentError, SchemaError, SetupError
 from databricks_forwarder.loaders._schemas import added, covers, widened
 from databricks_forwarder.loaders._warehouse_check import findings
+from databricks_forwarder.loaders._warehouse_relations import PLAIN
 from databricks_forwarder.model import LoadResult, RowCount
 
 if TYPE_CHECKING:
@@ -54,7 +55,14 @@ if TYPE_CHECKING:
 
     from databricks_forwarder._databricks.client import DatabricksClient
     from databricks_forwarder._databricks.statements import Statement
-    from databricks_forwarder.model import Finding, LoadId, StagedFile, TableName
+    from databricks_forwarder.loaders._warehouse_views import WarehouseViews
+    from databricks_forwarder.model import (
+        EventKind,
+        Finding,
+        LoadId,
+        StagedFile,
+        TableName,
+    )
 
 __all__ = ["WarehouseLoader"]
 
@@ -62,7 +70,6 @@ __all__ = ["WarehouseLoader"]
 _LOOK_SECONDS = 60.0
 
 _CLUSTERED_ON = "_event_timestamp"
-_COMMENT = "Events forwarded from mParticle, one row each."
 
 
 class WarehouseLoader:
@@ -75,10 +82,15 @@ class WarehouseLoader:
 
     Args:
         client: The workspace; the one that the stager has.
+        views: The schema's views, kept up to date with its tables; None for
+            none.
     """
 
-    def __init__(self, client: DatabricksClient) -> None:
+    def __init__(
+        self, client: DatabricksClient, views: WarehouseViews | None = None
+    ) -> None:
         self._client = client
+        self._views = views
         # As last seen, None for a table that is not there. A table only ever
         # gets more columns, so what was covered stays covered.
         self._held: dict[TableName, pa.Schema | None] = {}
@@ -98,6 +110,13 @@ class WarehouseLoader:
         unseen = [table for table in tables if self._held.get(table) is None]
         if unseen:
             repeated(lambda: self._look(unseen), self._client.clock)
+
+    def expect(self, common: TableName, own: Mapping[TableName, EventKind], /) -> None:
+        """
+        Have views that show what is about to be loaded, if there are to be any.
+        """
+        if self._views is not None:
+            self._views.expect(common, own)
 
     def state(self) -> str | None:
         """
@@ -158,7 +177,10 @@ class WarehouseLoader:
         """
         Check, and tell each thing as it was tried: a warehouse may have to start.
         """
-        return findings(self._client)
+        views = None if self._views is None or self._views.is_off else self._views
+        yield from findings(self._client, with_views=views is not None)
+        if views is not None:
+            yield from views.problems()
 
     def _count(
         self, batcher_id: str, table: TableName
@@ -191,20 +213,30 @@ class WarehouseLoader:
         elif new := added(held, grown, table):
             self._run(AddColumns(self._client.table(table), new))
         self._held[table] = grown
+        if self._views is not None and (held is None or not grown.equals(held)):
+            self._views.grown(table, grown)
 
     def _create(self, table: TableName, columns: pa.Schema) -> None:
         name = self._client.table(table)
+        views = self._views
         statement = CreateTable(
             table=name,
             columns=columns,
             comments=column_comments(),
-            comment=_COMMENT,
+            comment=PLAIN if views is None else views.table_comment(),
             cluster_by=_CLUSTERED_ON if _CLUSTERED_ON in columns.names else None,
         )
         try:
             self._run(statement)
         except AlreadyThereError as error:
             self._look([table])
+            if views is not None and views.have(table):
+                msg = (
+                    f"creating table {name} failed: the view of that name is there; "
+                    "have the router name the table otherwise, or drop the view and "
+                    "say maintain_views=False"
+                )
+                raise SetupError(msg) from error
             if self._held[table] is not None:
                 raise
             principal = identifier(self._client.settings.client_id)
