@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     import pyarrow as pa
+    from pyarrow.dataset import Dataset
 
     from databricks_forwarder.model import (
         BatcherStatus,
@@ -47,9 +48,11 @@ __all__ = [
     "GroupingRouter",
     "LearningRouter",
     "Loader",
+    "MovingLoader",
     "Naming",
     "PreviewingRouter",
     "PromotingRouter",
+    "ReadingLoader",
     "RecallingBatcher",
     "Router",
     "ShowingLoader",
@@ -494,6 +497,53 @@ class ShowingLoader(Loader, Protocol):
         Args:
             common: The table of kinds that have none of their own.
             own: Table → the kind that it alone is for, of the kinds of the load.
+        """
+
+
+@runtime_checkable
+class ReadingLoader(Loader, Protocol):
+    """
+    A loader whose tables can be read in this process, as if they were one.
+    """
+
+    def read(
+        self, kind: EventKind | None, common: TableName, own: TableName | None, /
+    ) -> Dataset:
+        """
+        Read all events, or all of a kind, as they are now, each row once.
+
+        Args:
+            kind: Whose rows; None for all.
+            common: The table of kinds that have none of their own.
+            own: The table that the kind has, if it was given one.
+
+        Returns:
+            A data set with the columns of all event types; it reads nothing
+            before it is asked.
+        """
+
+
+@runtime_checkable
+class MovingLoader(Loader, Protocol):
+    """
+    A loader that can move a kind's earlier rows into the kind's own table.
+
+    L8. `move` moves all rows of the kind that the common table holds, and no
+    other, each once: repeated after a death at any point, it goes on. Rows
+    keep all that they say, the load that brought them included.
+    """
+
+    def kinds(self, common: TableName, /) -> Collection[EventKind]:
+        """
+        The kinds that have rows in the common table and say their event type.
+        """
+
+    def move(self, kind: EventKind, common: TableName, own: TableName, /) -> int:
+        """
+        Move the rows of *kind* out of *common* into *own* (L8).
+
+        Returns:
+            How many rows left the common table by this call.
         """
 
 

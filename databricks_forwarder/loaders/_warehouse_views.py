@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 from databricks_forwarder._databricks.fates import (
@@ -183,13 +184,11 @@ class WarehouseViews:
         tables = self._relations.tables_of_events(found)
         queries: dict[TableName, Callable[[], str]] = {}
         if tables:
-            queries[self._name("events", "view:events")] = lambda: self._all(tables)
+            queries[self._name("events", "view:events")] = partial(self._all, tables)
         for table, kind in self._kinds.items():
             if table in tables:
                 name = self._name(f"{table}_all", f"view:{owner_of(kind)}")
-                queries[name] = lambda table=table, kind=kind: self._whole(
-                    table, kind, tables
-                )
+                queries[name] = partial(self._whole, table, kind, tables)
         return queries
 
     def _see_to(

@@ -31,6 +31,7 @@ from databricks_forwarder._databricks.fates import (
     MissingPathError,
     MissingTableError,
 )
+from databricks_forwarder._databricks.move_statements import SelectKinds
 from databricks_forwarder._databricks.repeats import repeated
 from databricks_forwarder._databricks.statements import (
     MAX_COPY_FILES,
@@ -43,9 +44,11 @@ from databricks_forwarder._databricks.statements import (
     identifier,
 )
 from databricks_forwarder._databricks.types import from_sql_type
-from databricks_forwarder._table_columns import column_comments
+from databricks_forwarder._table_columns import column_comments, schema_of
 from databricks_forwarder.errors import PermanentError, SchemaError, SetupError
+from databricks_forwarder.loaders._said import kind_said
 from databricks_forwarder.loaders._schemas import added, covers, widened
+from databricks_forwarder.loaders._warehouse_backfill import Move
 from databricks_forwarder.loaders._warehouse_check import findings
 from databricks_forwarder.loaders._warehouse_relations import PLAIN
 from databricks_forwarder.model import LoadResult, RowCount
@@ -166,6 +169,39 @@ class WarehouseLoader:
         with closing(calls):
             counts = {table: call.result() for table, call in calls}
         return {table: each for table, each in counts.items() if each is not None}
+
+    def kinds(self, common: TableName, /) -> Collection[EventKind]:
+        """
+        The kinds that have rows in the common table: one query.
+        """
+        statement = SelectKinds(self._client.table(common))
+        try:
+            rows = repeated(lambda: self._run(statement), self._client.clock)
+        except MissingTableError:
+            return ()
+        return {kind_said(*row) for row in rows}
+
+    def move(self, kind: EventKind, common: TableName, own: TableName, /) -> int:
+        """
+        Move a kind's rows out of the common table into its own, by steps.
+
+        While a step is taken, the views show the rows of its loads twice.
+        """
+        self.prepare(own, schema_of(kind.event_type))
+        repeated(lambda: self._look([common, own]), self._client.clock)
+        held, columns = self._held[common], self._held[own]
+        moving = Move(
+            client=self._client,
+            kind=kind,
+            common=common,
+            own=own,
+            held=pa.schema([]) if held is None else held,
+            columns=schema_of(kind.event_type) if columns is None else columns,
+        )
+        moved = 0
+        while (count := moving.step()) is not None:
+            moved += count
+        return moved
 
     def check(self) -> Sequence[Finding]:
         """

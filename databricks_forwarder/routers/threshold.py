@@ -132,9 +132,7 @@ class ThresholdRouter:
         """
         The tables of their own that *kinds* were given, rare or frequent now.
         """
-        owners = {
-            kind: owner_of(kind) for kind in kinds if kind.event_type is not None
-        }
+        owners = {kind: owner_of(kind) for kind in kinds if kind.event_type is not None}
         given = self.counts.given(list(owners.values()))
         return {kind: given[owner] for kind, owner in owners.items() if owner in given}
 

@@ -63,14 +63,22 @@ def query(text: str, session: Session, parts: Parts) -> pa.Table:
     return _answered(_parsed(text), session, parts)
 
 
-def spared(table: str, condition: str, session: Session, parts: Parts) -> pa.Table:
+def spared(
+    table: str,
+    condition: str,
+    session: Session,
+    parts: Parts,
+    *,
+    alias: str | None = None,
+) -> pa.Table:
     """
     The rows of a table for which *condition* does not hold.
 
     Raises:
         RefusedError: As for `query`.
     """
-    text = f"SELECT * FROM {shown(table)} WHERE {condition}"  # noqa: S608 (parsed)
+    called = "" if alias is None else f" AS {shown(alias)}"
+    text = f"SELECT * FROM {shown(table)}{called} WHERE {condition}"  # noqa: S608 (parsed)
     tree = _parsed(text)
     where = tree.args.get("where")
     if where is None or {each for each, value in tree.args.items() if value} - _PLAIN:

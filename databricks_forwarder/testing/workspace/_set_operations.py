@@ -9,7 +9,7 @@ if they have the same fields. There is no BY NAME, as other engines have it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
@@ -18,8 +18,6 @@ from databricks_forwarder.testing.workspace._tokens import syntax_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-
-    from duckdb import DuckDBPyType
 
 __all__ = ["refuse_by_name", "refuse_unlike"]
 
@@ -36,7 +34,7 @@ def refuse_by_name(tree: exp.Expr, text: str) -> None:
 
 
 def refuse_unlike(
-    tree: exp.Expr, types_of: Callable[[exp.Expr], Sequence[DuckDBPyType] | None]
+    tree: exp.Expr, types_of: Callable[[exp.Expr], Sequence[Any] | None]
 ) -> None:
     """
     See that the sides of each UNION have columns that go together.
@@ -69,9 +67,7 @@ def _sides(node: exp.Expr) -> Iterator[exp.Expr]:
             yield each
 
 
-def _refuse_unlike(
-    first: Sequence[DuckDBPyType], other: Sequence[DuckDBPyType]
-) -> None:
+def _refuse_unlike(first: Sequence[Any], other: Sequence[Any]) -> None:
     if len(first) != len(other):
         raise RefusedError(
             "NUM_COLUMNS_MISMATCH",
@@ -90,7 +86,7 @@ def _refuse_unlike(
             )
 
 
-def _go_together(here: DuckDBPyType, there: DuckDBPyType) -> bool:
+def _go_together(here: Any, there: Any) -> bool:
     if here.id != there.id or here.id not in {"struct", "list", "map"}:
         # What else does not fit the engine refuses itself.
         return True

@@ -39,9 +39,9 @@ def create_view(reader: Reader, session: Session, parts: Parts) -> Result:
     """
     if_absent = reader.accept("IF", "NOT", "EXISTS")
     view, comment = _read(reader, session, parts)
-    if not parts.catalog.add_view(_securable(view, session, comment), view):
-        if not if_absent:
-            raise already_there(view.name)
+    is_new = parts.catalog.add_view(_securable(view, session, comment), view)
+    if not is_new and not if_absent:
+        raise already_there(view.name)
     return nothing()
 
 

@@ -63,7 +63,7 @@ def rows_of(view: View, principal: str, parts: Parts, query: Query) -> pa.Table:
         raise RefusedError(
             "INCOMPATIBLE_VIEW_SCHEMA_CHANGE",
             f"The SQL query of view {shown(view.name)} has an incompatible schema "
-            f"change and column {sorted(missing)[0]} cannot be resolved.",
+            f"change and column {min(missing)} cannot be resolved.",
             sqlstate="51024",
         )
     return rows.select(names)
