@@ -72,12 +72,15 @@ class CountCopies:
         """
         Its text.
         """
+        rows = (
+            f"SELECT `_load_id`, `_offset`, `_position` FROM {self.common}\n"  # noqa: S608 (quoted)
+            f"  WHERE {kind_condition(self.kind)}"
+        )
         return (
             "SELECT c.`_load_id`,\n"
             "  count(DISTINCT c.`_offset`, c.`_position`) AS row_count,\n"
             "  count(o.`_load_id`) AS copy_count\n"
-            "FROM (\n  SELECT `_load_id`, `_offset`, `_position`\n"
-            f"  FROM {self.common}\n  WHERE {kind_condition(self.kind)}\n) AS c\n"
+            f"FROM (\n  {rows}\n) AS c\n"
             f"LEFT JOIN {self.own} AS o\nON {_SAME_PLACE}\nGROUP BY c.`_load_id`"
         )
 
@@ -129,11 +132,11 @@ class RemoveCopied:
         """
         Its text.
         """
-        return (
-            f"DELETE FROM {self.common} AS c\n"
-            f"WHERE {kind_condition(self.kind)}\nAND {_of(self.load_ids)}\n"
+        conditions = (
+            f"{kind_condition(self.kind)}\nAND {_of(self.load_ids)}\n"
             f"AND {_is_copied(self.own)}"
         )
+        return f"DELETE FROM {self.common} AS c\nWHERE {conditions}"  # noqa: S608 (quoted)
 
 
 _SAME_PLACE = (

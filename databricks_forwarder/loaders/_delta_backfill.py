@@ -47,18 +47,19 @@ if TYPE_CHECKING:
 
     from databricks_forwarder.model import EventKind, TableName
 
-__all__ = ["Move", "copies"]
+__all__ = ["DATAFUSION", "Move", "copies"]
 
 # Rows that a step moves, about, and holds; a load with more goes alone.
 _STEP_ROWS = 100_000
 
 _COPIED = "databricks-forwarder-backfill"
 
-_DATAFUSION = Dialect(
+DATAFUSION = Dialect(
     field=lambda path: path[0] + "".join(f"['{name}']" for name in path[1:]),
     literal=lambda text: "'" + text.replace("'", "''") + "'",
     length="array_length",
 )
+"""That of the engine of the lake."""
 
 
 def copies(
@@ -168,9 +169,9 @@ class Move:
         sync(self.own)
 
     def _remove(self, common: DeltaTable, number: int, loads: Sequence[str]) -> int:
-        texts = ", ".join(map(_DATAFUSION.literal, loads))
+        texts = ", ".join(map(DATAFUSION.literal, loads))
         told: dict[str, Any] = common.delete(
-            f"{kind_condition(self.kind, _DATAFUSION)} AND _load_id IN ({texts})",
+            f"{kind_condition(self.kind, DATAFUSION)} AND _load_id IN ({texts})",
             # Ranges of texts would put people's data into the files' footers.
             writer_properties=self.engine.WriterProperties(
                 compression="ZSTD",
