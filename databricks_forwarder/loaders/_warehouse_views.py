@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from databricks_forwarder._databricks.client import DatabricksClient
+    from databricks_forwarder._databricks.statements import Name
     from databricks_forwarder.loaders._warehouse_relations import Relation
     from databricks_forwarder.model import EventKind
 
@@ -59,7 +60,7 @@ _COMMENT = "Kept by databricks-forwarder; it changes when a table comes or grows
 _ROUNDS = 3
 
 # What another look settles: somebody else was there, or nobody knows.
-_LOOK_AGAIN = (AlreadyThereError, ConflictError, UnknownOutcomeError)
+_LOOK_AGAIN = (ConflictError, UnknownOutcomeError)
 
 
 class WarehouseViews:
@@ -204,6 +205,9 @@ class WarehouseViews:
             if sql is None:
                 return False
             self._client.warehouse.run(sql)
+        except AlreadyThereError:
+            self._problems[f"view {name}"] = _taken(self._client.table(name))
+            return True
         except ForwarderError as error:
             self._problems[f"view {name}"] = str(error)
             return isinstance(error, _LOOK_AGAIN)
@@ -216,11 +220,7 @@ class WarehouseViews:
         if there is None:
             return CreateView(view, query, _COMMENT).to_sql()
         if not there.is_view:
-            msg = (
-                f"there is a table {view}, so that no view can have this name; rename "
-                "the table, or say maintain_views=False"
-            )
-            raise SetupError(msg)
+            raise SetupError(_taken(view))
         if _words(there.definition) == _words(query):
             return None
         return AlterView(view, query).to_sql()
@@ -244,6 +244,13 @@ class WarehouseViews:
         if owner not in self._names:
             self._names.update(self._give({owner: candidates(text, owner)}))
         return self._names[owner]
+
+
+def _taken(view: Name) -> str:
+    return (
+        f"something else is called {view}, so that no view can be; rename it, or say "
+        "maintain_views=False"
+    )
 
 
 def _words(text: str | None) -> list[str]:

@@ -133,6 +133,13 @@ class WarehouseLoader:
 
         The platform adds fields inside structs, not inside lists and maps.
         """
+        if self._views is not None and self._views.have(table):
+            msg = (
+                f"a view is called {self._client.table(table)}, so that no table can "
+                "be; have the router name it otherwise, or drop the view and say "
+                "maintain_views=False"
+            )
+            raise SetupError(msg)
         self._wanted[table] = schema
         held = self._held.get(table)
         if held is None or not covers(held, schema, table):
@@ -266,13 +273,6 @@ class WarehouseLoader:
             self._run(statement)
         except AlreadyThereError as error:
             self._look([table])
-            if views is not None and views.have(table):
-                msg = (
-                    f"creating table {name} failed: the view of that name is there; "
-                    "have the router name the table otherwise, or drop the view and "
-                    "say maintain_views=False"
-                )
-                raise SetupError(msg) from error
             if self._held[table] is not None:
                 raise
             principal = identifier(self._client.settings.client_id)
