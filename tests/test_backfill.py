@@ -23,27 +23,33 @@ def test_a_loader_that_can_not_be_read_is_named(tmp_path: Path) -> None:
     """
     Tables that this process can't read are to be asked by their views.
     """
-    with InMemory(tmp_path).forwarder() as forwarder:
-        with pytest.raises(ConfigurationError, match="MemoryLoader can't be read here"):
-            forwarder.read()
+    with (
+        InMemory(tmp_path).forwarder() as forwarder,
+        pytest.raises(ConfigurationError, match="MemoryLoader can't be read here"),
+    ):
+        forwarder.read()
 
 
 def test_a_loader_that_moves_no_rows_is_named(tmp_path: Path) -> None:
     """
     A loader without the ability is told which protocol has it.
     """
-    with InMemory(tmp_path).forwarder() as forwarder:
-        with pytest.raises(ConfigurationError, match="MemoryLoader can't move rows"):
-            forwarder.backfill()
+    with (
+        InMemory(tmp_path).forwarder() as forwarder,
+        pytest.raises(ConfigurationError, match="MemoryLoader can't move rows"),
+    ):
+        forwarder.backfill()
 
 
 def test_a_router_that_promotes_nothing_is_named(tmp_path: Path) -> None:
     """
     Where no kind gets a table of its own there is nothing to be moved.
     """
-    with OnDisk(tmp_path).forwarder(router=TO_ONE) as forwarder:
-        with pytest.raises(ConfigurationError, match="FunctionRouter gives kinds no"):
-            forwarder.backfill()
+    with (
+        OnDisk(tmp_path).forwarder(router=TO_ONE) as forwarder,
+        pytest.raises(ConfigurationError, match="FunctionRouter gives kinds no"),
+    ):
+        forwarder.backfill()
 
 
 @pytest.mark.parametrize("kind", [EventKind(None), EventKind("")])
@@ -51,9 +57,11 @@ def test_a_kind_that_says_nothing_is_refused(tmp_path: Path, kind: EventKind) ->
     """
     Rows that say no event type can't be told from batches without events.
     """
-    with OnDisk(tmp_path).forwarder() as forwarder:
-        with pytest.raises(ConfigurationError, match="must say its event type"):
-            forwarder.read(kind)
+    with (
+        OnDisk(tmp_path).forwarder() as forwarder,
+        pytest.raises(ConfigurationError, match="must say its event type"),
+    ):
+        forwarder.read(kind)
 
 
 def test_a_lake_without_tables_is_read_as_empty(tmp_path: Path) -> None:
