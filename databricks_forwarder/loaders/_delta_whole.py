@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from databricks_forwarder._table_columns import OWN_COLUMNS, schema_of
+from databricks_forwarder._table_columns import MARKS, schema_of
 from databricks_forwarder.loaders._delta_backfill import copies
 from databricks_forwarder.loaders._kind_rows import rows_of
 from databricks_forwarder.loaders._schemas import widened
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from databricks_forwarder.model import EventKind, TableName
 
 __all__ = ["whole"]
-
-# A table that has these is one of events, by whatever name.
-_MARKS = {"event_type", "data", *(name for name, _, _ in OWN_COLUMNS)}
 
 
 def whole(
@@ -50,7 +47,7 @@ def whole(
     fragments: list[ds.Fragment] = []
     for name, table in tables.items():
         rows = table.to_pyarrow_dataset()
-        if set(rows.schema.names) >= _MARKS:
+        if set(rows.schema.names) >= MARKS:
             columns = widened(columns, rows.schema, name)
             left_out = copies(table, name, tables.get(common))
             fragments += [

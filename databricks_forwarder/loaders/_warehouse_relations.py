@@ -16,7 +16,7 @@ from databricks_forwarder._databricks.view_statements import (
     SelectRelations,
     SelectTypes,
 )
-from databricks_forwarder._table_columns import OWN_COLUMNS
+from databricks_forwarder._table_columns import MARKS
 from databricks_forwarder.model import TableName
 
 if TYPE_CHECKING:
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from databricks_forwarder._databricks.client import DatabricksClient
     from databricks_forwarder._databricks.statements import Statement
 
-__all__ = ["PLAIN", "SHOWN", "Relation", "Relations"]
+__all__ = ["LOOK_SECONDS", "PLAIN", "SHOWN", "Relation", "Relations"]
+
+LOOK_SECONDS = 60.0
+"""How long the catalog may take over a view, while rows wait for it."""
 
 PLAIN = "Events forwarded from mParticle, one row each."
 """What a table says of itself where there are no views."""
 
 SHOWN = f"{PLAIN} The schema's views show it."
 """What it says where there are."""
-
-# A table that has these is one of events, by whatever name.
-_MARKS = {"event_type", "data", *(name for name, _, _ in OWN_COLUMNS)}
 
 
 @attrs.frozen
@@ -98,7 +98,7 @@ class Relations:
         if not self._schemas.keys() >= set(names):
             self._schemas = {**self._look_at_columns(), **self._schemas}
         held = {name: _known(self._schemas.get(name, ())) for name in names}
-        return {name: each for name, each in held.items() if set(each.names) >= _MARKS}
+        return {name: each for name, each in held.items() if set(each.names) >= MARKS}
 
     def _is_ours(self, each: Relation) -> bool:
         is_made_here = each.owner == self._client.settings.client_id
@@ -117,7 +117,10 @@ class Relations:
 
     def _run(self, statement: Statement) -> Sequence[tuple[Any, ...]]:
         client = self._client
-        return repeated(lambda: client.warehouse.run(statement.to_sql()), client.clock)
+        sql = statement.to_sql()
+        return repeated(
+            lambda: client.warehouse.run(sql, seconds=LOOK_SECONDS), client.clock
+        )
 
 
 def _known(schema: pa.Schema) -> pa.Schema:

@@ -31,7 +31,12 @@ from databricks_forwarder._databricks.view_statements import AlterView, CreateVi
 from databricks_forwarder._table_columns import schema_of
 from databricks_forwarder.errors import ForwarderError, SetupError
 from databricks_forwarder.loaders._schemas import widened
-from databricks_forwarder.loaders._warehouse_relations import PLAIN, SHOWN, Relations
+from databricks_forwarder.loaders._warehouse_relations import (
+    LOOK_SECONDS,
+    PLAIN,
+    SHOWN,
+    Relations,
+)
 from databricks_forwarder.model import Finding, TableName
 from databricks_forwarder.mparticle.names import candidates, owner_of
 
@@ -204,7 +209,7 @@ class WarehouseViews:
             sql = self._statement(name, query(), there)
             if sql is None:
                 return False
-            self._client.warehouse.run(sql)
+            self._client.warehouse.run(sql, seconds=LOOK_SECONDS)
         except AlreadyThereError:
             self._problems[f"view {name}"] = _taken(self._client.table(name))
             return True
