@@ -91,6 +91,21 @@ def test_a_router_that_promotes_nothing_reads_the_common_table(tmp_path: Path) -
     assert 1 == rows.count_rows()
 
 
+def test_a_lake_without_a_common_table_is_read(tmp_path: Path) -> None:
+    """
+    Where each kind had a table from the first event on, that is all there is.
+    """
+    with OnDisk(tmp_path, events_threshold=1).forwarder() as forwarder:
+        forwarder.submit(batch(custom("Buy", 1), custom("Look", 2)))
+        forwarder.flush()
+
+        assert (2, 1) == (
+            forwarder.read().count_rows(),
+            forwarder.read(BUY).count_rows(),
+        )
+        assert {} == forwarder.backfill()
+
+
 def test_tables_of_others_in_a_lake_are_passed_over(tmp_path: Path) -> None:
     """
     A table that has no events is not read with those that have.

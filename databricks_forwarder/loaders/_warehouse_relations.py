@@ -10,7 +10,7 @@ import attrs
 import pyarrow as pa
 
 from databricks_forwarder._databricks.repeats import repeated
-from databricks_forwarder._databricks.types import from_sql_type, to_sql_type
+from databricks_forwarder._databricks.types import to_sql_type, told_type
 from databricks_forwarder._databricks.view_statements import (
     SEPARATOR,
     SelectRelations,
@@ -110,7 +110,7 @@ class Relations:
         fields: dict[TableName, list[pa.Field]] = {}
         statement = SelectTypes(settings.catalog_name, settings.schema_name)
         for column, type_, tables in self._run(statement):
-            field = pa.field(column, _type_of(type_))
+            field = pa.field(column, told_type(type_))
             for table in tables.split(SEPARATOR):
                 fields.setdefault(TableName(table), []).append(field)
         return {table: pa.schema(each) for table, each in fields.items()}
@@ -132,10 +132,3 @@ def _is_known(type_: pa.DataType) -> bool:
         return bool(to_sql_type(type_))
     except KeyError:
         return False
-
-
-def _type_of(text: str) -> pa.DataType:
-    try:
-        return from_sql_type(text)
-    except ValueError:
-        return pa.opaque(pa.null(), text, "databricks")

@@ -43,7 +43,7 @@ from databricks_forwarder._databricks.statements import (
     SelectColumns,
     identifier,
 )
-from databricks_forwarder._databricks.types import from_sql_type
+from databricks_forwarder._databricks.types import told_type
 from databricks_forwarder._table_columns import column_comments, schema_of
 from databricks_forwarder.errors import PermanentError, SchemaError, SetupError
 from databricks_forwarder.loaders._said import kind_said
@@ -242,7 +242,7 @@ class WarehouseLoader:
         )
         columns: dict[str, list[pa.Field]] = {table: [] for table in tables}
         for table, column, type_ in self._run(statement):
-            columns[table].append(pa.field(column, _type_of(type_)))
+            columns[table].append(pa.field(column, told_type(type_)))
         for table in tables:
             self._held[table] = pa.schema(columns[table]) if columns[table] else None
 
@@ -347,14 +347,6 @@ def _do_nothing() -> None:
     """
     Keep nothing alive: no load is out.
     """
-
-
-def _type_of(text: str) -> pa.DataType:
-    # What can't be read fails its own table, when the rows want that column.
-    try:
-        return from_sql_type(text)
-    except ValueError:
-        return pa.opaque(pa.null(), text, "databricks")
 
 
 def _thousands(files: Sequence[StagedFile]) -> Iterator[Sequence[StagedFile]]:

@@ -142,6 +142,23 @@ def test_views_come_with_the_tables(settings: DatabricksSettings, opened: Open) 
     ]
 
 
+def test_a_kind_that_was_never_in_the_common_table_has_a_view(
+    settings: DatabricksSettings, tmp_path: Path
+) -> None:
+    """
+    Where a kind had a table from the first event on, its view shows that alone.
+    """
+    with Forwarder.for_databricks(
+        attrs.evolve(settings, events_threshold=1),
+        endpoint=workspace().endpoint,
+        spool=tmp_path / "spool.db",
+        clock=FakeClock(),
+    ) as forwarder:
+        carry(forwarder, custom("Buy", 1), custom("Buy", 2))
+
+    assert 2 == count(settings, f"{OWN}_all")
+
+
 def test_the_rows_are_shown_before_they_are_loaded(
     settings: DatabricksSettings, opened: Open
 ) -> None:

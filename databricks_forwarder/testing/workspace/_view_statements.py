@@ -50,11 +50,10 @@ def replace_view(reader: Reader, session: Session, parts: Parts) -> Result:
     Read and do what follows CREATE OR REPLACE VIEW.
     """
     view, comment = _read(reader, session, parts)
-    if parts.catalog.find("TABLE", view.name) is not None:
-        found = _owned(view.name, session, parts)
-        parts.catalog.remove(found)
-    if not parts.catalog.add_view(_securable(view, session, comment), view):
-        raise already_there(view.name)
+    made = _securable(view, session, comment)
+    if not parts.catalog.add_view(made, view):
+        parts.catalog.remove(_owned(view.name, session, parts))
+        parts.catalog.add_view(made, view)
     return nothing()
 
 
