@@ -42,7 +42,7 @@ from databricks_forwarder._loading import (
     try_tables,
 )
 from databricks_forwarder._progress import Staging, routes_note, staging_note
-from databricks_forwarder._reports import broken_off_report, carried_report
+from databricks_forwarder._reports import broken_off_report, carried_report, tell
 from databricks_forwarder._routes import ask
 from databricks_forwarder._scratch import (
     load_folder,
@@ -147,7 +147,7 @@ class Pipeline:
         if offers(self.router, LearningRouter):
             self.router.loaded(load.id, staging.counts, at=at)
         self.batcher.commit(load.id, report, at=at)
-        _tell(report)
+        tell(report)
         self._discard(load.id)
         return report
 
@@ -294,14 +294,4 @@ def _calls(
         breadth=part.breadth if offers(part, SideBySide) else 1,
         beat=load.beat,
         beat_seconds=BEAT.total_seconds(),
-    )
-
-
-def _tell(report: LoadReport) -> None:
-    _log.info(
-        "load %s is done: %d of %d messages in %d tables",
-        report.load_id,
-        report.account.loaded,
-        report.account.received,
-        len(report.tables),
     )
