@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from databricks_forwarder._abilities import offers
+from databricks_forwarder._backfill import backfill, read
 from databricks_forwarder._door import admit_all
 from databricks_forwarder._erase import erase
 from databricks_forwarder._letters import DeadLetterFilter, replay
@@ -20,6 +21,8 @@ from databricks_forwarder.protocols import ErasingBatcher, TellingLoader
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from pyarrow.dataset import Dataset
+
     from databricks_forwarder._due import Due
     from databricks_forwarder._pipeline import Pipeline
     from databricks_forwarder._status import Status
@@ -27,10 +30,12 @@ if TYPE_CHECKING:
     from databricks_forwarder.erasure import Erasure, Late
     from databricks_forwarder.model import (
         DeadLetter,
+        EventKind,
         Finding,
         LoadId,
         LoadReport,
         Offset,
+        TableName,
     )
     from databricks_forwarder.protocols import Batcher, Clock, Loader
 
@@ -83,7 +88,8 @@ class Upkeep:
             ConfigurationError: The loader is none that counts.
             ForwarderError: The tables can't be counted now.
         """
-        return reconcile(self._batcher, self._loader)
+        common = self._pipeline.common.name
+        return reconcile(self._batcher, self._loader, common)
 
     def erase(
         self,
@@ -212,6 +218,51 @@ class Upkeep:
         documents = [payload.document for payload in admitted]
         pipeline = self._pipeline
         return plan(documents, pipeline.router, pipeline.common, at=self._clock.now())
+
+    def read(self, kind: EventKind | None = None) -> Dataset:
+        """
+        Read a lake's events as they are now, whichever tables they are in.
+
+        The answer is the same before, while and after a kind gets a table of
+        its own, and while its rows are moved there.
+
+        Args:
+            kind: Whose rows, without those of partner feeds, which have tables
+                of their own; None for all events.
+
+        Returns:
+            A pyarrow data set: DuckDB, Polars and pyarrow itself read it, of
+            the files only what they need, and as often as they like.
+
+        Raises:
+            ConfigurationError: The tables are none that this process can read:
+                ask the views of a workspace with SQL.
+            ForwarderError: They can't be read now.
+        """
+        pipeline = self._pipeline
+        return read(self._loader, pipeline.router, pipeline.common.name, kind)
+
+    def backfill(
+        self, tables: Collection[str] | None = None
+    ) -> Mapping[TableName, int]:
+        """
+        Move kinds' earlier rows out of the common table into their own tables.
+
+        Loads may go on meanwhile. A call that died is made good by another. Let
+        one process at a time do it.
+
+        Args:
+            tables: Which tables of kinds get their rows; None for all.
+
+        Returns:
+            Table → rows that left the common table, of those that had any.
+
+        Raises:
+            ConfigurationError: Loader or router are none that can do it.
+            ForwarderError: The rows can't be moved now; what was moved stays.
+        """
+        pipeline = self._pipeline
+        return backfill(self._loader, pipeline.router, pipeline.common.name, tables)
 
     def check(self) -> Sequence[Finding]:
         """
