@@ -82,9 +82,8 @@ class DeltaEventCounts:
     """
     Event counts in Delta tables; they survive the loss of process and power.
 
-    Any number of processes may use them, also of several machines that share
-    the disk if its file system makes links as POSIX says. Days that lie more
-    than 400 days before the day of a load are forgotten when it is added.
+    Any number of processes may use them. Days that lie more than 400 days
+    before the day of a load are forgotten when it is added.
 
     Args:
         folder: Where the two tables are; made when needed.

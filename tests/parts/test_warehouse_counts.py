@@ -34,7 +34,7 @@ from databricks_forwarder.loaders.warehouse import WarehouseLoader
 from databricks_forwarder.model import EventKind, LoadId, TableName
 from databricks_forwarder.testing.clock import FakeClock
 from databricks_forwarder.testing.contracts.counts import EventCountsContract
-from databricks_forwarder.testing.workspace import Fault
+from databricks_forwarder.testing.workspace import Fault, _merge_into
 
 KIND = EventKind("session_start")
 OTHER = EventKind("custom_event", "navigation", "It's \\ a '🎉'")
@@ -665,6 +665,67 @@ def test_a_name_is_not_given_for_a_step_that_is_over(
 
     assert {"a": "y"} == one.give({"a": [X, Y]})
     assert [{"a": "x"}, {"a": "y"}, {}] == tried
+
+
+class TestAtOnce:
+    """
+    Two hosts write at once: one begins, the other is done before it ends.
+    """
+
+    @pytest.fixture(name="meanwhile")
+    def _meanwhile(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> Callable[[Callable[[], object]], None]:
+        check = _merge_into._refuse_ambiguous
+
+        def between(act: Callable[[], object]) -> None:
+            def interrupted(changes: object) -> None:
+                monkeypatch.setattr(_merge_into, "_refuse_ambiguous", check)
+                act()
+
+            monkeypatch.setattr(_merge_into, "_refuse_ambiguous", interrupted)
+
+        return between
+
+    def test_a_load_that_two_count_is_counted_once(
+        self, host: Host, meanwhile: Callable[[Callable[[], object]], None]
+    ) -> None:
+        """
+        Nothing that they insert conflicts, and yet the second one finds it counted.
+        """
+        one, other = host("one"), host("other")
+        one.add(LoadId("before"), {}, on=DAY)
+        meanwhile(lambda: other.add(LOAD, {KIND: 3}, on=DAY))
+        one.add(LOAD, {KIND: 3}, on=DAY)
+
+        assert {KIND: 3} == one.totals([KIND], since=DAY)
+
+    def test_loads_of_two_hosts_are_added_up(
+        self, host: Host, meanwhile: Callable[[Callable[[], object]], None]
+    ) -> None:
+        """
+        A kind that both see for the first time has one row for both.
+        """
+        one, other = host("one"), host("other")
+        one.add(LoadId("before"), {}, on=DAY)
+        meanwhile(lambda: other.add(LoadId("theirs"), {KIND: 1}, on=DAY))
+        one.add(LOAD, {KIND: 3}, on=DAY)
+        one.add(LoadId("after"), {KIND: 1}, on=DAY)
+
+        assert {KIND: 5} == one.totals([KIND], since=DAY)
+
+    def test_a_name_that_two_wish_for_is_one_s(
+        self, host: Host, meanwhile: Callable[[Callable[[], object]], None]
+    ) -> None:
+        """
+        Both have seen it free, and the second one gets the next that it wishes.
+        """
+        one, other = host("one"), host("other")
+        one.given(["a"])
+        meanwhile(lambda: other.give({"b": [X]}))
+
+        assert {"a": "y"} == one.give({"a": [X, Y]})
+        assert {"a": "y", "b": "x"} == other.given(["a", "b", "c"])
 
 
 def test_the_repr_names_table_and_copy(
