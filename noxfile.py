@@ -203,6 +203,29 @@ def storage(session: nox.Session) -> None:
 
 
 @nox.session
+def spark(session: nox.Session) -> None:
+    """
+    Run the tests with Spark, which needs Java: ``-- 20000`` for 100 000 events.
+    """
+    if shutil.which("java") is None:
+        session.error("Spark runs on Java 17: install it, or leave this session out")
+    session.install("--upgrade", "pip")
+    session.install("-e", ".", *group("spark"))
+    measured = {"COVERAGE_FILE": str(Path(session.create_tmp()).resolve() / "data")}
+    if session.posargs:
+        measured["SPARK_BATCHES"] = session.posargs[0]
+    pytest = ("-m", "pytest", "tests/spark", "--timeout=3000")
+    session.run("coverage", "run", *pytest, env=measured)
+    session.run("coverage", "combine", env=measured)
+    # Elsewhere they are left out of the report: `omit` in pyproject.toml.
+    callers = "*/_spark/*,*/databricks_forwarder/spark.py"
+    report = ("report", "--omit=nothing", f"--include={callers}")
+    session.run("coverage", *report, env=measured)
+    tiny = () if session.posargs else ("--tiny",)
+    session.run("python", "-m", "benchmarks", "--only", "S12", *tiny)
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """
     Fuzz one way in, led by coverage: ``-- --entry decoding --runs 1000000``.

@@ -259,4 +259,22 @@ ROWS = {
         beside="larger of no delays, delays ÷ parallelism",
         at_most=1.3,
     ),
+    "S12.walk": Row(
+        id="S12",
+        what="payloads to Parquet tables by Spark, local mode, two cores",
+        unit="events/s",
+        beside="the walk, one process",
+    ),
+    "S12.hosts": Row(
+        id="S12",
+        what="payloads to Parquet tables by Spark, local mode, two cores",
+        unit="events/s",
+        beside="two hosts at once, each with half",
+    ),
+    "S12.cpu": Row(
+        id="S12",
+        what="processor time per event by Spark: driver, JVM and workers",
+        unit="µs",
+        beside="the walk, one process",
+    ),
 }

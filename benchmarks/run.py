@@ -37,6 +37,7 @@ from benchmarks import (
     odd,
     parquet,
     routing,
+    spark,
     stages,
     submit,
     workspace,
@@ -59,6 +60,7 @@ MEASUREMENTS: Mapping[str, Callable[[Bench], Outcome]] = {
     "S9": routing.measure,
     "S10": imports.measure,
     "S11": workspace.measure,
+    "S12": spark.measure,
     "stages": stages.measure,
 }
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from databricks_forwarder.model import EventKey, Lease, LoadId, Record, Table
     from databricks_forwarder.mparticle.keys import KeyMaker
 
-__all__ = ["count_keys", "write_rows"]
+__all__ = ["Reader", "count_keys", "write_rows"]
 
 _NOBODY = Suppressions()
 
@@ -88,28 +88,37 @@ def write_rows(  # noqa: PLR0913  # what one pass needs
             so that the lease can be kept alive.
         suppressions: Whose events are dropped.
     """
-    reader = _Reader(lease.load_id, keys, routes, common, suppressions)
-    for chunk in _chunks(reader.whole(lease.records)):
-        for part in _arranged(chunk, reader, beat):
-            files.write(part.table.name, part.rows, part.size_bytes)
-            reader.tally.rescued_row_count += part.rescued_count
-        beat()
+    reader = Reader(lease.load_id, keys, routes, common, suppressions)
+    for part in reader.rows(lease.records, beat):
+        files.write(part.table.name, part.rows, part.size_bytes)
     reader.tally.dead.sort(key=lambda letter: letter.offset)
     return reader.tally
 
 
 @attrs.define
-class _Reader:
+class Reader:
     """
-    Reads the records of one lease, and tallies what becomes of them.
+    Reads the records of one load, and tallies what becomes of them.
     """
 
     load_id: LoadId
     keys: KeyMaker
     routes: Routes
     common: Table
-    suppressions: Suppressions
+    suppressions: Suppressions = _NOBODY
     tally: Tally = attrs.field(factory=Tally)
+
+    def rows(
+        self, records: Iterable[Record | DamagedRecord], beat: Callable[[], None]
+    ) -> Iterator[TableRows]:
+        """
+        Give the rows of *records*, which come by offset; beat as `write_rows` does.
+        """
+        for chunk in _chunks(self.whole(records)):
+            for part in _arranged(chunk, self, beat):
+                self.tally.rescued_row_count += part.rescued_count
+                yield part
+            beat()
 
     def whole(self, records: Iterable[Record | DamagedRecord]) -> Iterator[Record]:
         """
@@ -147,7 +156,7 @@ class _Reading:
     One go at some records: what it came to counts once all of it went well.
     """
 
-    reader: _Reader
+    reader: Reader
     keys: list[EventKey] = attrs.field(factory=list)
     tables: list[Table | None] = attrs.field(factory=list)
     dead: list[DeadLetter] = attrs.field(factory=list)
@@ -205,7 +214,7 @@ def _chunks(records: Iterable[Record]) -> Iterator[Sequence[Record]]:
 
 
 def _arranged(
-    chunk: Sequence[Record], reader: _Reader, beat: Callable[[], None]
+    chunk: Sequence[Record], reader: Reader, beat: Callable[[], None]
 ) -> Iterable[TableRows]:
     """
     Arrange a chunk, and tally what came of it.
@@ -229,7 +238,7 @@ def _arranged(
 
 
 def _each_alone(
-    chunk: Sequence[Record], reader: _Reader, beat: Callable[[], None]
+    chunk: Sequence[Record], reader: Reader, beat: Callable[[], None]
 ) -> Sequence[TableRows]:
     """
     Arrange the records of a chunk that is too much, or has a guilty one.

@@ -28,7 +28,8 @@ def needs(module: str) -> Any:
     """
     Skip where a peer is not in the tests' environment.
     """
-    reason = f"{module} is in the environments of nox -s benchmarks alone"
+    session = "spark" if module == "pyspark" else "benchmarks"
+    reason = f"{module} is in the environments of nox -s {session} alone"
     return pytest.mark.skipif(find_spec(module) is None, reason=reason)
 
 
@@ -58,6 +59,9 @@ RUNS = [
         "S10", ["S10.import", "S10.heavy", "S10.lake", "S10.workspace"], id="S10"
     ),
     pytest.param("S11", ["S11.new", "S11.known"], id="S11"),
+    pytest.param(
+        "S12", ["S12.walk", "S12.hosts", "S12.cpu"], id="S12", marks=needs("pyspark")
+    ),
     pytest.param("stages", [], id="stages"),
 ]
 
@@ -113,13 +117,13 @@ def expected_ratio(each: dict[str, Any]) -> float:
 
 def test_each_target_is_in_the_table() -> None:
     """
-    Each of S1 to S11 has a row with a target, and is measured under its name.
+    Each of S1 to S11 has a row with a target; these and S12 have their names.
     """
     wanted = {f"S{number}" for number in range(1, 12)}
     with_target = {row.id for row in _targets.ROWS.values() if row.target}
 
     assert wanted == with_target
-    assert wanted | {"stages"} == set(run.MEASUREMENTS)
+    assert wanted | {"S12", "stages"} == set(run.MEASUREMENTS)
 
 
 @pytest.mark.parametrize(
@@ -160,9 +164,9 @@ def test_an_unknown_measurement_is_refused(capsys: pytest.CaptureFixture[str]) -
     A name that is none is a wrong usage, and the names are told.
     """
     with pytest.raises(SystemExit):
-        run.main(["--only", "S12"])
+        run.main(["--only", "S13"])
 
-    assert "S12 is none of S1, S2," in capsys.readouterr().err
+    assert "S13 is none of S1, S2," in capsys.readouterr().err
 
 
 def test_the_page_has_the_figures_of_its_file() -> None:

@@ -42,6 +42,10 @@ VIOLATIONS = {
         "loaders/injected.py",
         "from databricks import sql",
     ),
+    "PySpark comes in by what is asked of DataFrames": (
+        "routers/injected.py",
+        "import pyspark.sql",
+    ),
     "OAuth comes in by sign-in": ("stagers/injected.py", "import requests_oauthlib"),
     "the terminal is the command line's": (
         "observers/injected.py",

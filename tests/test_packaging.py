@@ -83,7 +83,7 @@ def test_each_extra_of_an_error_exists() -> None:
         metadata.metadata("databricks-forwarder").get_all("Provides-Extra", [])
     )
 
-    assert {"lake", "cli", "otel", "testing"} == extras
+    assert {"lake", "cli", "otel", "spark", "testing"} == extras
 
 
 def test_wheel_is_pure(wheel: Path) -> None:

@@ -31,7 +31,7 @@ __all__ = ["DeletePlaces", "SelectPlaces", "SelectTables"]
 @attrs.frozen
 class SelectTables:
     """
-    Ask for the tables of a schema that have all of some columns.
+    Ask for the tables of a schema, and no views, that have all of some columns.
     """
 
     catalog: str
@@ -42,13 +42,17 @@ class SelectTables:
         """
         Its text.
         """
+        place = f"{identifier(self.catalog)}.information_schema"
         return (
-            "SELECT table_name\n"
-            f"FROM {identifier(self.catalog)}.information_schema.columns\n"
-            f"WHERE table_schema = {literal(self.schema)}\n"
-            f"AND column_name IN ({', '.join(map(literal, self.columns))})\n"
-            f"GROUP BY table_name HAVING count(*) = {len(self.columns)}\n"
-            "ORDER BY table_name"
+            "SELECT c.table_name\n"
+            f"FROM {place}.columns AS c\n"
+            f"JOIN {place}.tables AS t\n"
+            "ON t.table_schema = c.table_schema AND t.table_name = c.table_name\n"
+            f"WHERE c.table_schema = {literal(self.schema)}\n"
+            "AND t.table_type <> 'VIEW'\n"
+            f"AND c.column_name IN ({', '.join(map(literal, self.columns))})\n"
+            f"GROUP BY c.table_name HAVING count(*) = {len(self.columns)}\n"
+            "ORDER BY c.table_name"
         )
 
 

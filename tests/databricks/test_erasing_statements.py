@@ -30,12 +30,15 @@ def test_tables_are_those_with_all_columns() -> None:
     The information schema is asked which tables have all of them.
     """
     assert SelectTables("main", "sh'op", ["a", "b"]).to_sql() == (
-        "SELECT table_name\n"
-        "FROM `main`.information_schema.columns\n"
-        "WHERE table_schema = 'sh\\'op'\n"
-        "AND column_name IN ('a', 'b')\n"
-        "GROUP BY table_name HAVING count(*) = 2\n"
-        "ORDER BY table_name"
+        "SELECT c.table_name\n"
+        "FROM `main`.information_schema.columns AS c\n"
+        "JOIN `main`.information_schema.tables AS t\n"
+        "ON t.table_schema = c.table_schema AND t.table_name = c.table_name\n"
+        "WHERE c.table_schema = 'sh\\'op'\n"
+        "AND t.table_type <> 'VIEW'\n"
+        "AND c.column_name IN ('a', 'b')\n"
+        "GROUP BY c.table_name HAVING count(*) = 2\n"
+        "ORDER BY c.table_name"
     )
 
 
