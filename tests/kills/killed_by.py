@@ -24,6 +24,7 @@ CALLS: Mapping[tuple[str, str], tuple[int, ...]] = {
     ("batcher", "status"): (1,),
     ("batcher", "lease"): (1, 2),
     ("router", "route"): (1,),
+    ("batcher", "erasures"): (1,),
     ("batcher", "note"): (1, 2, 3, 4),
     ("stager", "stage"): (1, 2, 3),
     ("loader", "survey"): (1,),
