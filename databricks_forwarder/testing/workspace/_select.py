@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from databricks_forwarder.testing.workspace._parts import Parts
     from databricks_forwarder.testing.workspace._results import Session
 
-__all__ = ["database", "query", "spared"]
+__all__ = ["columns_of", "database", "query", "spared"]
 
 # What `SELECT * FROM … WHERE …` has, and nothing more.
 _PLAIN = {"expressions", "from", "from_", "where"}
@@ -63,6 +63,16 @@ def query(text: str, session: Session, parts: Parts) -> pa.Table:
     return _answered(_parsed(text), session, parts)
 
 
+def columns_of(text: str, session: Session, parts: Parts) -> pa.Schema:
+    """
+    The columns of what a query would answer.
+
+    Raises:
+        RefusedError: As for `query`.
+    """
+    return _answered(_parsed(text), session, parts, is_wanted=False).schema
+
+
 def spared(
     table: str,
     condition: str,
@@ -88,15 +98,42 @@ def spared(
     return _answered(tree, session, parts)
 
 
-def _answered(tree: exp.Expr, session: Session, parts: Parts) -> pa.Table:
+def _answered(
+    tree: exp.Expr, session: Session, parts: Parts, *, is_wanted: bool = True
+) -> pa.Table:
+    """
+    Answer a query; without its rows where they are not wanted.
+    """
     with parts.database.cursor() as cursor:
-        for name, rows in _resolved(tree, session, parts).items():
+        known = _resolved(tree, session, parts)
+        for name, rows in known.items():
             cursor.register(name, rows)
         _answer_of_session(tree, session, parts)
-        refuse_unlike(tree, lambda part: _types_of(part, cursor))
+        types: dict[object, list[Any] | None] = {}
+
+        def types_of(part: exp.Expr) -> list[Any] | None:
+            # Many tables have the same columns, and binding takes its time.
+            key = _kind_of(part, known)
+            if key not in types:
+                types[key] = _types_of(part, cursor)
+            return types[key]
+
+        refuse_unlike(tree, types_of)
         sql = _name_columns(tree).sql(dialect="duckdb")
         with stopping(cursor, parts.is_unwanted):
-            return _run(cursor, sql)
+            return _run(cursor, sql, is_wanted=is_wanted)
+
+
+def _kind_of(part: exp.Expr, known: dict[str, Any]) -> object:
+    """
+    What two parts of a query have in common whose columns have the same types.
+    """
+    tables = list(part.find_all(exp.Table))
+    if len(tables) != 1 or tables[0].name not in known:
+        return part.sql(dialect="duckdb")
+    schema = known[tables[0].name].schema
+    terms = tuple(each.sql(dialect="duckdb") for each in part.args["expressions"])
+    return terms, tuple(zip(schema.names, map(str, schema.types), strict=True))
 
 
 def _types_of(part: exp.Expr, cursor: duckdb.DuckDBPyConnection) -> list[Any] | None:
@@ -242,9 +279,12 @@ def _spelled(each: exp.Expr) -> str:
     return each.sql(dialect="databricks", normalize_functions="lower")
 
 
-def _run(cursor: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
+def _run(cursor: duckdb.DuckDBPyConnection, sql: str, *, is_wanted: bool) -> pa.Table:
     try:
         answer = cursor.sql(sql)
+        names = answer.columns
+        if not is_wanted:
+            answer = answer.limit(0)
         if any(str(type_) == "HUGEINT" for type_ in answer.types):
             # Sums of integers, which the platform keeps in 64 bits.
             narrow = ", ".join(
@@ -254,7 +294,8 @@ def _run(cursor: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
                 for name, type_ in zip(answer.columns, answer.types, strict=True)
             )
             answer = answer.project(narrow)
-        rows = answer.to_arrow_table()
+        # A name that is there twice is told twice.
+        rows = answer.to_arrow_table().rename_columns(names)
     except duckdb.InterruptException:
         raise
     except duckdb.Error as error:
