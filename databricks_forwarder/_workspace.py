@@ -36,7 +36,7 @@ def open_workspace(  # noqa: PLR0913  # a place, its settings, and what they are
     clock: Clock,
     counts: Counts | EventCounts,
     max_spool_bytes: int | None,
-    maintain_views: bool | None,
+    maintain_views: bool | None = None,
     opened: ExitStack,
 ) -> Parts:
     """

@@ -93,6 +93,7 @@ class WarehouseViews:
         self._names: dict[str, TableName] = {}
         self._common: TableName | None = None
         self._kinds: dict[TableName, EventKind] = {}
+        self._shown: Tables = {}
         self._is_current = False
         self._problems: dict[str, str] = {}
 
@@ -135,8 +136,10 @@ class WarehouseViews:
         """
         with self._lock:
             self._relations.know(table, schema)
-            self._is_current = False
-            self._refresh()
+            # Another table's thread may have seen to it while this one waited.
+            if self._shown.get(table) != schema:
+                self._is_current = False
+                self._refresh()
 
     def have(self, name: TableName) -> bool:
         """
@@ -171,23 +174,23 @@ class WarehouseViews:
         return self._maintains
 
     def _see_to_all(self) -> None:
+        self._shown = {}
         for _ in range(_ROUNDS):
             found = self._relations.look()
+            tables = self._relations.tables_of_events(found)
             self._problems = {}
             changed = [
                 self._see_to(name, query, found.get(name))
-                for name, query in self._queries(found).items()
+                for name, query in self._queries(tables).items()
             ]
             if not any(changed):
+                self._shown = {} if self._problems else tables
                 return
 
-    def _queries(
-        self, found: Mapping[TableName, Relation]
-    ) -> Mapping[TableName, Callable[[], str]]:
+    def _queries(self, tables: Tables) -> Mapping[TableName, Callable[[], str]]:
         """
         The views that should be there, with what makes their queries.
         """
-        tables = self._relations.tables_of_events(found)
         queries: dict[TableName, Callable[[], str]] = {}
         if tables:
             queries[self._name("events", "view:events")] = partial(self._all, tables)

@@ -606,3 +606,18 @@ def test_a_schema_that_may_not_be_seen_is_a_setup_error(
     with pytest.raises(SetupError, match="GRANT USE CATALOG"):
         WarehouseLoader(client, kept).prepare(TableName("one"), schema_of(None))
     workspace().faults.clear()
+
+
+def test_a_table_that_is_shown_already_costs_nothing(
+    settings: DatabricksSettings, client: DatabricksClient
+) -> None:
+    """
+    Who waited while another's look found its table asks nothing more.
+    """
+    kept = WarehouseViews(client, MemoryEventCounts().give, maintain=True)
+    loader = WarehouseLoader(client, kept)
+    loader.prepare(TableName("one"), schema_of(None))
+    before = len(statements(settings))
+    kept.grown(TableName("one"), schema_of(None))
+
+    assert before == len(statements(settings))

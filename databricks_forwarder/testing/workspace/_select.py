@@ -30,12 +30,12 @@ from databricks_forwarder.testing.workspace._tokens import syntax_error
 from databricks_forwarder.testing.workspace._views import rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from databricks_forwarder.testing.workspace._parts import Parts
     from databricks_forwarder.testing.workspace._results import Session
 
-__all__ = ["answered", "database", "over", "parsed", "query", "spared"]
+__all__ = ["answered", "columns_of", "database", "over", "parsed", "query", "spared"]
 
 # What `SELECT * FROM … WHERE …` has, and nothing more.
 _PLAIN = {"expressions", "from", "from_", "where"}
@@ -65,6 +65,16 @@ def query(text: str, session: Session, parts: Parts) -> pa.Table:
     return answered(_parsed_query(text), session, parts)
 
 
+def columns_of(text: str, session: Session, parts: Parts) -> pa.Schema:
+    """
+    The columns of what a query would answer.
+
+    Raises:
+        RefusedError: As for `query`.
+    """
+    return answered(_parsed_query(text), session, parts, is_wanted=False).schema
+
+
 def spared(
     table: str,
     condition: str,
@@ -90,9 +100,17 @@ def spared(
     return answered(tree, session, parts)
 
 
-def answered(tree: exp.Expr, session: Session, parts: Parts) -> pa.Table:
+def answered(
+    tree: exp.Expr, session: Session, parts: Parts, *, is_wanted: bool = True
+) -> pa.Table:
     """
     Answer a query that is read already; *tree* is used up by that.
+
+    Args:
+        tree: The query.
+        session: Who asks.
+        parts: What is asked.
+        is_wanted: Whether its rows are, and not its columns alone.
 
     Raises:
         RefusedError: As for `query`.
@@ -101,11 +119,14 @@ def answered(tree: exp.Expr, session: Session, parts: Parts) -> pa.Table:
     _answer_of_session(tree, session, parts)
     with parts.database.cursor() as cursor:
         _register(cursor, rows)
-        refuse_unlike(tree, lambda part: _types_of(part, cursor))
-    return over(rows, _name_columns(tree).sql(dialect="duckdb"), parts)
+        refuse_unlike(tree, _types(rows, cursor))
+    sql = _name_columns(tree).sql(dialect="duckdb")
+    return over(rows, sql, parts, is_wanted=is_wanted)
 
 
-def over(rows: Mapping[str, Any], sql: str, parts: Parts) -> pa.Table:
+def over(
+    rows: Mapping[str, Any], sql: str, parts: Parts, *, is_wanted: bool = True
+) -> pa.Table:
     """
     Run the database's own SQL over *rows*, each under its name.
 
@@ -115,7 +136,37 @@ def over(rows: Mapping[str, Any], sql: str, parts: Parts) -> pa.Table:
     with parts.database.cursor() as cursor:
         _register(cursor, rows)
         with stopping(cursor, parts.is_unwanted):
-            return _run(cursor, sql)
+            return _run(cursor, sql, is_wanted=is_wanted)
+
+
+def _types(
+    known: Mapping[str, Any], cursor: duckdb.DuckDBPyConnection
+) -> Callable[[exp.Expr], list[Any] | None]:
+    """
+    Make what tells the types of a part's columns; None where they can't be told.
+    """
+    types: dict[object, list[Any] | None] = {}
+
+    def types_of(part: exp.Expr) -> list[Any] | None:
+        # Many tables have the same columns, and binding takes its time.
+        key = _kind_of(part, known)
+        if key not in types:
+            types[key] = _types_of(part, cursor)
+        return types[key]
+
+    return types_of
+
+
+def _kind_of(part: exp.Expr, known: Mapping[str, Any]) -> object:
+    """
+    What two parts of a query have in common whose columns have the same types.
+    """
+    tables = list(part.find_all(exp.Table))
+    if len(tables) != 1 or tables[0].name not in known:
+        return part.sql(dialect="duckdb")
+    schema = known[tables[0].name].schema
+    terms = tuple(each.sql(dialect="duckdb") for each in part.args["expressions"])
+    return terms, tuple(zip(schema.names, map(str, schema.types), strict=True))
 
 
 def _register(cursor: duckdb.DuckDBPyConnection, rows: Mapping[str, Any]) -> None:
@@ -276,9 +327,12 @@ def _spelled(each: exp.Expr) -> str:
     return each.sql(dialect="databricks", normalize_functions="lower")
 
 
-def _run(cursor: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
+def _run(cursor: duckdb.DuckDBPyConnection, sql: str, *, is_wanted: bool) -> pa.Table:
     try:
         answer = cursor.sql(sql)
+        names = answer.columns
+        if not is_wanted:
+            answer = answer.limit(0)
         if any(str(type_) == "HUGEINT" for type_ in answer.types):
             # Sums of integers, which the platform keeps in 64 bits.
             narrow = ", ".join(
@@ -288,7 +342,8 @@ def _run(cursor: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
                 for name, type_ in zip(answer.columns, answer.types, strict=True)
             )
             answer = answer.project(narrow)
-        rows = answer.to_arrow_table()
+        # A name that is there twice is told twice.
+        rows = answer.to_arrow_table().rename_columns(names)
     except duckdb.InterruptException:
         raise
     except duckdb.Error as error:

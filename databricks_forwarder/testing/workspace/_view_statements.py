@@ -17,7 +17,7 @@ from databricks_forwarder.testing.workspace._grants import ADMIN, not_the_owner
 from databricks_forwarder.testing.workspace._names import full_name, parent, shown
 from databricks_forwarder.testing.workspace._parts import nothing, unsupported
 from databricks_forwarder.testing.workspace._refusals import RefusedError
-from databricks_forwarder.testing.workspace._select import query
+from databricks_forwarder.testing.workspace._select import columns_of
 from databricks_forwarder.testing.workspace._tables import already_there
 from databricks_forwarder.testing.workspace._types import field, from_arrow
 from databricks_forwarder.testing.workspace._views import names_in
@@ -110,7 +110,7 @@ def _queried(reader: Reader, name: str, session: Session, parts: Parts) -> View:
             f"{shown(name)}).",
             sqlstate="42K0H",
         )
-    columns = query(rest, session, parts).schema
+    columns = columns_of(rest, session, parts)
     if len({column.lower() for column in columns.names}) < len(columns):
         raise RefusedError(
             "COLUMN_ALREADY_EXISTS",
