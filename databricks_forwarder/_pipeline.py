@@ -24,7 +24,7 @@ what was noted is held to, what was not is done anew under the same names.
 from __future__ import annotations
 
 import logging
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -42,7 +42,7 @@ from databricks_forwarder._loading import (
     try_tables,
 )
 from databricks_forwarder._progress import Staging, routes_note
-from databricks_forwarder._reports import broken_off_report, carried_report
+from databricks_forwarder._reports import broken_off_report, carried_report, tell
 from databricks_forwarder._routes import ask
 from databricks_forwarder._scratch import (
     load_folder,
@@ -58,6 +58,8 @@ from databricks_forwarder.mparticle.keys import KeyMaker
 from databricks_forwarder.protocols import (
     GroupingRouter,
     LearningRouter,
+    PromotingRouter,
+    ShowingLoader,
     SideBySide,
     SurveyingLoader,
 )
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
 
     from databricks_forwarder._progress import Routes, TableStaging
     from databricks_forwarder.model import (
+        EventKind,
         LoadId,
         LoadReport,
         LoadResult,
@@ -145,7 +148,7 @@ class Pipeline:
         if offers(self.router, LearningRouter):
             self.router.loaded(load.id, staging.counts, at=at)
         self.batcher.commit(load.id, report, at=at)
-        _tell(report)
+        tell(report)
         self._discard(load.id)
         return report
 
@@ -197,14 +200,31 @@ class Pipeline:
             The tables to park, with the reasons.
         """
         waiting = by_failures(load, staging.tables)
-        if waiting and offers(self.loader, SurveyingLoader):
-            names = [table.name for table in waiting]
-            for _, surveyed in _calls(self.loader, self.loader.survey, [names], load):
-                surveyed.result()
+        if waiting:
+            for _, told in _calls(self, self._announce, [(staging, waiting)], load):
+                told.result()
         load_table = partial(self._load_table, load.id)
         calls = _calls(self.loader, load_table, waiting, load)
         tried = try_tables(load, calls, len(waiting))
         return set_aside(load, tried, partial(self._answers, load, staging))
+
+    def _announce(self, coming: tuple[Staging, Sequence[TableStaging]]) -> None:
+        """
+        Tell the loader what is coming, as far as it wants to know.
+        """
+        staging, waiting = coming
+        if offers(self.loader, SurveyingLoader):
+            self.loader.survey([table.name for table in waiting])
+        if offers(self.loader, ShowingLoader):
+            self.loader.expect(self.common.name, self._own_tables(staging))
+
+    def _own_tables(self, staging: Staging) -> Mapping[TableName, EventKind]:
+        if not offers(self.router, PromotingRouter):
+            return {}
+        with suppress(ForwarderError):
+            own = self.router.promoted({key.kind for key in staging.counts})
+            return {table: kind for kind, table in own.items()}
+        return {}
 
     def _load_table(self, load_id: LoadId, table: TableStaging) -> LoadResult:
         self.loader.prepare(table.name, schema_of(table.event_type))
@@ -286,14 +306,4 @@ def _calls(
         breadth=part.breadth if offers(part, SideBySide) else 1,
         beat=load.beat,
         beat_seconds=BEAT.total_seconds(),
-    )
-
-
-def _tell(report: LoadReport) -> None:
-    _log.info(
-        "load %s is done: %d of %d messages in %d tables",
-        report.load_id,
-        report.account.loaded,
-        report.account.received,
-        len(report.tables),
     )

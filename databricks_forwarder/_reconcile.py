@@ -28,6 +28,7 @@ from databricks_forwarder._differences import (
     unknown_dead,
     unknown_rows,
 )
+from databricks_forwarder._moves import moves
 from databricks_forwarder.errors import ConfigurationError
 from databricks_forwarder.protocols import CountingLoader
 
@@ -55,6 +56,8 @@ class Reconciliation:
         expected_rows: Rows that the loads have in the tables, by the account,
             without those that were erased.
         found_rows: Rows of them that are there, and those of unknown loads.
+        moved_rows: Rows of them that left the common table for that of their kind
+            since they were loaded.
         open_load_ids: Loads that were under way: what is there of them is not
             in the figures.
         uncompared_load_ids: Loads that have rows, and whose reports are no
@@ -68,6 +71,7 @@ class Reconciliation:
     tables: Sequence[TableName] = attrs.field(repr=False)
     expected_rows: int
     found_rows: int
+    moved_rows: int = 0
     open_load_ids: Sequence[LoadId]
     uncompared_load_ids: Sequence[LoadId] = attrs.field(repr=False)
     are_totals_compared: bool
@@ -81,9 +85,17 @@ class Reconciliation:
         return not self.differences
 
 
-def reconcile(batcher: Batcher, loader: Loader) -> Reconciliation:
+def reconcile(
+    batcher: Batcher, loader: Loader, common: TableName | None = None
+) -> Reconciliation:
     """
     Compare what *batcher* tells with the rows that *loader*'s tables hold.
+
+    Args:
+        batcher: Whose loads are compared.
+        loader: Whose tables they went to.
+        common: The table that rows may have been moved out of, into the tables
+            of their kinds.
 
     Raises:
         ConfigurationError: The loader is none that counts.
@@ -97,11 +109,14 @@ def reconcile(batcher: Batcher, loader: Loader) -> Reconciliation:
         raise ConfigurationError(msg)
     books = read_books(batcher)
     counts = loader.count_rows(books.batcher_id, books.tables)
-    return compare(books, counts, moved_since(books, batcher))
+    return compare(books, counts, moved_since(books, batcher), common)
 
 
 def compare(
-    books: Books, counts: Counts, moving: Mapping[LoadId, Wholes | None]
+    books: Books,
+    counts: Counts,
+    moving: Mapping[LoadId, Wholes | None],
+    common: TableName | None = None,
 ) -> Reconciliation:
     """
     Compare an account with what was counted.
@@ -111,8 +126,10 @@ def compare(
         counts: Rows by table and load; a table that is not there is left out.
         moving: Loads that were not settled, or have begun since: their rows by
             table when whole, or None if that is not known.
+        common: The table that rows may have been moved out of.
     """
     comparing = _Comparing.of(books, counts, moving)
+    moved_rows = 0 if common is None else comparing.allow_moves(common)
     differences = [
         *account_differences(books, is_whole=comparing.ranges.are_whole),
         *comparing.of_dead(),
@@ -124,6 +141,7 @@ def compare(
         tables=books.tables,
         expected_rows=comparing.expected_rows(),
         found_rows=comparing.found_rows(),
+        moved_rows=moved_rows,
         open_load_ids=books.open_load_ids,
         uncompared_load_ids=comparing.uncompared(),
         are_totals_compared=books.is_settled,
@@ -162,6 +180,27 @@ class _Comparing:
         return cls(
             books=books, counts=counts, moving=moving, expected=expected, ranges=ranges
         )
+
+    def allow_moves(self, common: TableName) -> int:
+        """
+        Expect rows where they were moved to, out of the common table; how many.
+        """
+        load_ids = {*self.books.committed, *self.books.parked, *self.moving}
+        moved = 0
+        for load_id, table, more in moves(common, load_ids, self.counts, self._whole):
+            wanted = self._whole(table, load_id) + more
+            self.expected.setdefault(table, {})[load_id] = wanted
+            moved += max(more, 0)
+        return moved
+
+    def _whole(self, table: TableName, load_id: LoadId) -> int:
+        """
+        Rows that a load has in a table when it is whole; 0 if that is not known.
+        """
+        told = self.expected.get(table, {}).get(load_id)
+        if told is not None:
+            return told
+        return (self.moving.get(load_id) or {}).get(table, 0)
 
     def of_dead(self) -> Iterator[Difference]:
         """

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     import pyarrow as pa
+    from pyarrow.dataset import Dataset
 
     from databricks_forwarder.erasure import ErasureNote, Place
     from databricks_forwarder.model import (
@@ -51,10 +52,14 @@ __all__ = [
     "GroupingRouter",
     "LearningRouter",
     "Loader",
+    "MovingLoader",
     "Naming",
     "PreviewingRouter",
+    "PromotingRouter",
+    "ReadingLoader",
     "RecallingBatcher",
     "Router",
+    "ShowingLoader",
     "SideBySide",
     "Stager",
     "SurveyingLoader",
@@ -357,6 +362,24 @@ class PreviewingRouter(Router, Protocol):
         """
 
 
+@runtime_checkable
+class PromotingRouter(Router, Protocol):
+    """
+    A router that gives kinds tables of their own, after others had their rows.
+    """
+
+    def promoted(
+        self, kinds: Collection[EventKind], /
+    ) -> Mapping[EventKind, TableName]:
+        """
+        The tables of their own that *kinds* were given; nothing is given now.
+
+        Returns:
+            Kind → table, which has rows of this kind alone; a kind that has
+            none is left out.
+        """
+
+
 class EventCounts(Protocol):
     """
     How often each kind was forwarded on each day, and the names given.
@@ -515,6 +538,72 @@ class SurveyingLoader(Loader, Protocol):
 
         Told once for each try of a load, before the first `Loader.prepare` of
         it; only ever a saving, nothing rests on it.
+        """
+
+
+@runtime_checkable
+class ShowingLoader(Loader, Protocol):
+    """
+    A loader that shows a kind's whole history, wherever its rows are.
+    """
+
+    def expect(self, common: TableName, own: Mapping[TableName, EventKind], /) -> None:
+        """
+        Learn what tables of a load are for, before any of them is prepared.
+
+        Told once for each try of a load. Rows never wait for how they are
+        shown: what goes wrong is kept to be told by `Loader.check`.
+
+        Args:
+            common: The table of kinds that have none of their own.
+            own: Table → the kind that it alone is for, of the kinds of the load.
+        """
+
+
+@runtime_checkable
+class ReadingLoader(Loader, Protocol):
+    """
+    A loader whose tables can be read in this process, as if they were one.
+    """
+
+    def read(
+        self, kind: EventKind | None, common: TableName, own: TableName | None, /
+    ) -> Dataset:
+        """
+        Read all events, or all of a kind, as they are now, each row once.
+
+        Args:
+            kind: Whose rows; None for all.
+            common: The table of kinds that have none of their own.
+            own: The table that the kind has, if it was given one.
+
+        Returns:
+            A data set with the columns of all event types; it reads nothing
+            before it is asked.
+        """
+
+
+@runtime_checkable
+class MovingLoader(Loader, Protocol):
+    """
+    A loader that can move a kind's earlier rows into the kind's own table.
+
+    L10. `move` moves all rows of the kind that the common table holds, and no
+    other, each once: repeated after a death at any point, it goes on. Rows
+    keep all that they say, the load that brought them included.
+    """
+
+    def kinds(self, common: TableName, /) -> Collection[EventKind]:
+        """
+        The kinds that have rows in the common table and say their event type.
+        """
+
+    def move(self, kind: EventKind, common: TableName, own: TableName, /) -> int:
+        """
+        Move the rows of *kind* out of *common* into *own* (L10).
+
+        Returns:
+            How many rows left the common table by this call.
         """
 
 

@@ -89,8 +89,9 @@ class WarehouseEventCounts:
     Event counts that all hosts of a schema share, kept by a SQL warehouse.
 
     A load costs two queries and one MERGE: names and counts are read when it
-    begins, each once, and it is counted at its end. A name that is given costs
-    one MERGE and one query more.
+    begins, each once, and it is counted at its end. Names are read once more
+    where views are maintained. A name that is given costs one MERGE and one
+    query more.
 
     While the workspace is away, totals and names are those last read; on a host
     that never read any, there are none to go by. A name is given, and a load
@@ -160,6 +161,8 @@ class WarehouseEventCounts:
         self._joining.join()
         days = [(kind_text(kind), on, messages) for kind, messages in counts.items()]
         self.add_days(load_id, days, on=on)
+        # What is asked next is asked for another load.
+        self._is_fresh = False
 
     def add_days(
         self, load_id: str, days: Sequence[tuple[str, date, int]], *, on: date
@@ -252,7 +255,7 @@ class WarehouseEventCounts:
 
     def _look_once(self) -> None:
         """
-        Look, if nobody has since the last totals; or go on with the last look.
+        Look, if nobody has since the last totals, or since a load was counted.
         """
         if self._is_fresh:
             return

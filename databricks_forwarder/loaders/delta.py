@@ -30,6 +30,7 @@ import pyarrow as pa
 from databricks_forwarder._delta_fates import crossed
 from databricks_forwarder._disk import disk_error, make_folder, sync
 from databricks_forwarder._parquet import Footer, read_footer
+from databricks_forwarder._table_columns import schema_of
 from databricks_forwarder.errors import (
     ForwarderError,
     MissingExtraError,
@@ -37,6 +38,7 @@ from databricks_forwarder.errors import (
     TransientError,
 )
 from databricks_forwarder.loaders._counting import counted
+from databricks_forwarder.loaders._delta_backfill import Move
 from databricks_forwarder.loaders._delta_erasing import delete_places
 from databricks_forwarder.loaders._delta_files import (
     RANGED,
@@ -49,10 +51,13 @@ from databricks_forwarder.loaders._delta_files import (
     sync_log,
 )
 from databricks_forwarder.loaders._delta_foreign import refuse_foreign
+from databricks_forwarder.loaders._delta_whole import whole
+from databricks_forwarder.loaders._kind_rows import kinds_in
 from databricks_forwarder.loaders._places import places_in
 from databricks_forwarder.loaders._schemas import covers, widened
 from databricks_forwarder.loaders._trial import trial
 from databricks_forwarder.model import (
+    EventKind,
     Finding,
     LoadId,
     LoadResult,
@@ -67,6 +72,7 @@ if TYPE_CHECKING:
 
     from deltalake import DeltaTable
     from deltalake.transaction import AddAction, RemoveAction
+    from pyarrow.dataset import Dataset
 
     from databricks_forwarder.erasure import Place
     from databricks_forwarder.mparticle.person import Person
@@ -178,6 +184,63 @@ class DeltaLoader:
         """
         doing = f"erasing rows of table {table} in {self.path(table)}"
         return self._retried(doing, lambda: self._erase(table, places))
+
+    def read(
+        self, kind: EventKind | None, common: TableName, own: TableName | None, /
+    ) -> Dataset:
+        """
+        Read all events, or all of a kind, as one data set; files are read later.
+
+        A table of the kind's own has rows of that kind alone, so others are not
+        looked into when it is known.
+        """
+        names = self.tables() if kind is None else [common, *filter(None, [own])]
+
+        def opened() -> Dataset:
+            paths = {name: self.path(name) for name in names}
+            # The common table first: what leaves it meanwhile is shown as of then.
+            return whole(
+                {
+                    name: self._engine.DeltaTable(str(path))
+                    for name, path in sorted(
+                        paths.items(), key=lambda each: each[0] != common
+                    )
+                    if is_table(path)
+                },
+                common,
+                kind,
+            )
+
+        return self._retried(f"reading the tables in {self._root}", opened)
+
+    def kinds(self, common: TableName, /) -> Collection[EventKind]:
+        """
+        The kinds that have rows in the common table; some columns are read.
+        """
+        path = self.path(common)
+        if not is_table(path):
+            return ()
+        with self._crossing(f"looking for kinds in table {common} in {path}"):
+            return kinds_in(self._engine.DeltaTable(str(path)).to_pyarrow_dataset())
+
+    def move(self, kind: EventKind, common: TableName, own: TableName, /) -> int:
+        """
+        Move a kind's rows out of the common table into its own, by steps.
+        """
+        self.prepare(own, schema_of(kind.event_type))
+        moving = Move(
+            engine=self._engine,
+            open=lambda path: self._engine.DeltaTable(str(path)),
+            common=self.path(common),
+            own=self.path(own),
+            name=own,
+            kind=kind,
+        )
+        doing = f"moving rows of table {common} into table {own} in {self._root}"
+        moved = 0
+        while (count := self._retried(doing, moving.step)) is not None:
+            moved += count
+        return moved
 
     def check(self) -> Sequence[Finding]:
         """

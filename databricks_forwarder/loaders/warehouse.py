@@ -31,6 +31,7 @@ from databricks_forwarder._databricks.fates import (
     MissingPathError,
     MissingTableError,
 )
+from databricks_forwarder._databricks.move_statements import SelectKinds
 from databricks_forwarder._databricks.repeats import repeated
 from databricks_forwarder._databricks.statements import (
     MAX_COPY_FILES,
@@ -42,16 +43,19 @@ from databricks_forwarder._databricks.statements import (
     SelectColumns,
     identifier,
 )
-from databricks_forwarder._databricks.types import from_sql_type
-from databricks_forwarder._table_columns import column_comments
+from databricks_forwarder._databricks.types import told_type
+from databricks_forwarder._table_columns import column_comments, schema_of
 from databricks_forwarder.errors import PermanentError, SchemaError, SetupError
+from databricks_forwarder.loaders._said import kind_said
 from databricks_forwarder.loaders._schemas import added, covers, widened
+from databricks_forwarder.loaders._warehouse_backfill import Move
 from databricks_forwarder.loaders._warehouse_check import findings
 from databricks_forwarder.loaders._warehouse_erasing import (
     delete_places,
     placed_tables,
     places_in,
 )
+from databricks_forwarder.loaders._warehouse_relations import PLAIN
 from databricks_forwarder.model import LoadResult, RowCount
 
 if TYPE_CHECKING:
@@ -60,7 +64,14 @@ if TYPE_CHECKING:
     from databricks_forwarder._databricks.client import DatabricksClient
     from databricks_forwarder._databricks.statements import Statement
     from databricks_forwarder.erasure import Place
-    from databricks_forwarder.model import Finding, LoadId, StagedFile, TableName
+    from databricks_forwarder.loaders._warehouse_views import WarehouseViews
+    from databricks_forwarder.model import (
+        EventKind,
+        Finding,
+        LoadId,
+        StagedFile,
+        TableName,
+    )
     from databricks_forwarder.mparticle.person import Person
 
 __all__ = ["WarehouseLoader"]
@@ -71,7 +82,6 @@ _T = TypeVar("_T")
 _LOOK_SECONDS = 60.0
 
 _CLUSTERED_ON = "_event_timestamp"
-_COMMENT = "Events forwarded from mParticle, one row each."
 
 
 class WarehouseLoader:
@@ -84,10 +94,15 @@ class WarehouseLoader:
 
     Args:
         client: The workspace; the one that the stager has.
+        views: The schema's views, kept up to date with its tables; None for
+            none.
     """
 
-    def __init__(self, client: DatabricksClient) -> None:
+    def __init__(
+        self, client: DatabricksClient, views: WarehouseViews | None = None
+    ) -> None:
         self._client = client
+        self._views = views
         # As last seen, None for a table that is not there. A table only ever
         # gets more columns, so what was covered stays covered.
         self._held: dict[TableName, pa.Schema | None] = {}
@@ -108,6 +123,13 @@ class WarehouseLoader:
         if unseen:
             repeated(lambda: self._look(unseen), self._client.clock)
 
+    def expect(self, common: TableName, own: Mapping[TableName, EventKind], /) -> None:
+        """
+        Have views that show what is about to be loaded, if there are to be any.
+        """
+        if self._views is not None:
+            self._views.expect(common, own)
+
     def state(self) -> str | None:
         """
         How the SQL warehouse stands, if there is anything to tell.
@@ -120,6 +142,13 @@ class WarehouseLoader:
 
         The platform adds fields inside structs, not inside lists and maps.
         """
+        if self._views is not None and self._views.have(table):
+            msg = (
+                f"a view is called {self._client.table(table)}, so that no table can "
+                "be; have the router name it otherwise, or drop the view and say "
+                "maintain_views=False"
+            )
+            raise SetupError(msg)
         self._wanted[table] = schema
         held = self._held.get(table)
         if held is None or not covers(held, schema, table):
@@ -165,6 +194,39 @@ class WarehouseLoader:
         """
         return delete_places(self._client, table, places)
 
+    def kinds(self, common: TableName, /) -> Collection[EventKind]:
+        """
+        The kinds that have rows in the common table: one query.
+        """
+        statement = SelectKinds(self._client.table(common))
+        try:
+            rows = repeated(lambda: self._run(statement), self._client.clock)
+        except MissingTableError:
+            return ()
+        return {kind_said(*row) for row in rows}
+
+    def move(self, kind: EventKind, common: TableName, own: TableName, /) -> int:
+        """
+        Move a kind's rows out of the common table into its own, by steps.
+
+        While a step is taken, the views show the rows of its loads twice.
+        """
+        self.prepare(own, schema_of(kind.event_type))
+        repeated(lambda: self._look([common, own]), self._client.clock)
+        held, columns = self._held[common], self._held[own]
+        moving = Move(
+            client=self._client,
+            kind=kind,
+            common=common,
+            own=own,
+            held=pa.schema([]) if held is None else held,
+            columns=schema_of(kind.event_type) if columns is None else columns,
+        )
+        moved = 0
+        while (count := moving.step()) is not None:
+            moved += count
+        return moved
+
     def check(self) -> Sequence[Finding]:
         """
         Sign in, and do all that a load does under names that are thrown away.
@@ -175,7 +237,10 @@ class WarehouseLoader:
         """
         Check, and tell each thing as it was tried: a warehouse may have to start.
         """
-        return findings(self._client)
+        views = None if self._views is None or self._views.is_off else self._views
+        yield from findings(self._client, with_views=views is not None)
+        if views is not None:
+            yield from views.problems()
 
     def _of_each(
         self, call: Callable[[TableName], _T], tables: Collection[TableName]
@@ -210,7 +275,7 @@ class WarehouseLoader:
         )
         columns: dict[str, list[pa.Field]] = {table: [] for table in tables}
         for table, column, type_ in self._run(statement):
-            columns[table].append(pa.field(column, _type_of(type_)))
+            columns[table].append(pa.field(column, told_type(type_)))
         for table in tables:
             self._held[table] = pa.schema(columns[table]) if columns[table] else None
 
@@ -224,14 +289,17 @@ class WarehouseLoader:
         elif new := added(held, grown, table):
             self._run(AddColumns(self._client.table(table), new))
         self._held[table] = grown
+        if self._views is not None and (held is None or not grown.equals(held)):
+            self._views.grown(table, grown)
 
     def _create(self, table: TableName, columns: pa.Schema) -> None:
         name = self._client.table(table)
+        views = self._views
         statement = CreateTable(
             table=name,
             columns=columns,
             comments=column_comments(),
-            comment=_COMMENT,
+            comment=PLAIN if views is None else views.table_comment(),
             cluster_by=_CLUSTERED_ON if _CLUSTERED_ON in columns.names else None,
         )
         try:
@@ -312,14 +380,6 @@ def _do_nothing() -> None:
     """
     Keep nothing alive: no load is out.
     """
-
-
-def _type_of(text: str) -> pa.DataType:
-    # What can't be read fails its own table, when the rows want that column.
-    try:
-        return from_sql_type(text)
-    except ValueError:
-        return pa.opaque(pa.null(), text, "databricks")
 
 
 def _thousands(files: Sequence[StagedFile]) -> Iterator[Sequence[StagedFile]]:

@@ -5,12 +5,14 @@ What a loader must do, clause by clause.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
 
 from databricks_forwarder._abilities import offers
+from databricks_forwarder._table_columns import schema_of
 from databricks_forwarder.errors import (
     PermanentError,
     SchemaError,
@@ -18,6 +20,7 @@ from databricks_forwarder.errors import (
     TransientError,
 )
 from databricks_forwarder.model import (
+    EventKind,
     LoadId,
     LoadResult,
     ParquetFile,
@@ -25,7 +28,7 @@ from databricks_forwarder.model import (
     StagedFile,
     TableName,
 )
-from databricks_forwarder.protocols import CountingLoader
+from databricks_forwarder.protocols import CountingLoader, MovingLoader
 from databricks_forwarder.testing.contracts._clause import Contract, clause
 from databricks_forwarder.testing.contracts._samples import (
     DEEP,
@@ -56,8 +59,8 @@ class LoaderContract(Contract):
     """
     The clauses L1 to L6 of `databricks_forwarder.protocols.Loader`.
 
-    And L7 of `databricks_forwarder.protocols.CountingLoader`, for a loader that
-    is one.
+    And L7 of `databricks_forwarder.protocols.CountingLoader`, and L10 of
+    `databricks_forwarder.protocols.MovingLoader`, for a loader that is one.
     """
 
     @abstractmethod
@@ -496,6 +499,86 @@ class LoaderContract(Contract):
         }
 
         assert self._counted(loader, _TABLE, _OTHER) in (expected, None)
+
+    @clause("L10")
+    def test_l10_a_kinds_rows_are_moved(self) -> None:
+        """
+        The kind's rows go into its table with all they say, and no others.
+        """
+        loader = self.open()
+        self._load_events(loader, LOAD, ["session_start", "session_end"])
+        self._load_events(loader, NEXT, ["session_start"])
+        told = self._moved(self.open())
+        held = {
+            table: Counter(
+                (row["_load_id"], row["event_type"], row["data"]["event_id"])
+                for row in self.rows(table)
+            )
+            for table in (_OTHER, _TABLE)
+        }
+        expected = {
+            _OTHER: Counter({(LOAD, "session_end", 1): 1}),
+            _TABLE: Counter(
+                {(LOAD, "session_start", 0): 1, (NEXT, "session_start", 0): 1}
+            ),
+        }
+
+        assert (told, held) == (2, expected) or told is None
+
+    @clause("L10")
+    def test_l10_moving_again_moves_nothing(self) -> None:
+        """
+        What was moved is moved once, and what comes later is moved by itself.
+        """
+        loader = self.open()
+        self._load_events(loader, LOAD, ["session_start"])
+        first = self._moved(loader)
+        again = self._moved(self.open())
+        self._load_events(self.open(), NEXT, ["session_start", "session_start"])
+        then = self._moved(self.open())
+
+        assert (first, again, then) in ((1, 0, 2), (None, None, None))
+        assert len(self.rows(_TABLE)) == (3 if offers(loader, MovingLoader) else 0)
+
+    @clause("L10")
+    def test_l10_kinds_are_told(self) -> None:
+        """
+        The kinds in the common table are those of its rows; of none, none.
+        """
+        loader = self.open()
+        if not offers(loader, MovingLoader):
+            return
+        before = set(loader.kinds(_OTHER))
+        self._load_events(loader, LOAD, ["session_start", "session_end", None])
+        expected = {EventKind("session_start"), EventKind("session_end")}
+
+        assert (before, set(loader.kinds(_OTHER))) == (set(), expected)
+
+    def _load_events(
+        self, loader: Loader, load_id: LoadId, event_types: Sequence[str | None]
+    ) -> None:
+        schema = schema_of(None)
+        content = [
+            {
+                "event_type": event_type,
+                "data": event_type and {"event_id": place},
+                "_load_id": load_id,
+                "_offset": 0,
+                "_position": place,
+            }
+            for place, event_type in enumerate(event_types)
+        ]
+        file = self.staged(load_id, content, table=_OTHER, schema=schema)
+        loader.prepare(_OTHER, schema)
+        loader.load(load_id, _OTHER, [file])
+
+    def _moved(self, loader: Loader) -> int | None:
+        """
+        How many rows a loader moves; None if it is none that does.
+        """
+        if not offers(loader, MovingLoader):
+            return None
+        return loader.move(EventKind("session_start"), _OTHER, _TABLE)
 
     def _place(
         self,

@@ -18,18 +18,24 @@ from sqlglot.errors import SqlglotError
 from databricks_forwarder.testing.workspace._information import information
 from databricks_forwarder.testing.workspace._names import full_name, shown
 from databricks_forwarder.testing.workspace._parts import unsupported
+from databricks_forwarder.testing.workspace._query_errors import crossed
 from databricks_forwarder.testing.workspace._refusals import RefusedError
+from databricks_forwarder.testing.workspace._set_operations import (
+    refuse_by_name,
+    refuse_unlike,
+)
 from databricks_forwarder.testing.workspace._stopping import stopping
 from databricks_forwarder.testing.workspace._tables import while_there
 from databricks_forwarder.testing.workspace._tokens import syntax_error
+from databricks_forwarder.testing.workspace._views import rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from databricks_forwarder.testing.workspace._parts import Parts
     from databricks_forwarder.testing.workspace._results import Session
 
-__all__ = ["answered", "database", "over", "parsed", "query", "spared"]
+__all__ = ["answered", "columns_of", "database", "over", "parsed", "query", "spared"]
 
 # What `SELECT * FROM … WHERE …` has, and nothing more.
 _PLAIN = {"expressions", "from", "from_", "where"}
@@ -59,14 +65,32 @@ def query(text: str, session: Session, parts: Parts) -> pa.Table:
     return answered(_parsed_query(text), session, parts)
 
 
-def spared(table: str, condition: str, session: Session, parts: Parts) -> pa.Table:
+def columns_of(text: str, session: Session, parts: Parts) -> pa.Schema:
+    """
+    The columns of what a query would answer.
+
+    Raises:
+        RefusedError: As for `query`.
+    """
+    return answered(_parsed_query(text), session, parts, is_wanted=False).schema
+
+
+def spared(
+    table: str,
+    condition: str,
+    session: Session,
+    parts: Parts,
+    *,
+    alias: str | None = None,
+) -> pa.Table:
     """
     The rows of a table for which *condition* does not hold.
 
     Raises:
         RefusedError: As for `query`.
     """
-    text = f"SELECT * FROM {shown(table)} WHERE {condition}"  # noqa: S608 (parsed)
+    called = "" if alias is None else f" AS {shown(alias)}"
+    text = f"SELECT * FROM {shown(table)}{called} WHERE {condition}"  # noqa: S608 (parsed)
     tree = _parsed_query(text)
     where = tree.args.get("where")
     if where is None or {each for each, value in tree.args.items() if value} - _PLAIN:
@@ -76,19 +100,33 @@ def spared(table: str, condition: str, session: Session, parts: Parts) -> pa.Tab
     return answered(tree, session, parts)
 
 
-def answered(tree: exp.Expr, session: Session, parts: Parts) -> pa.Table:
+def answered(
+    tree: exp.Expr, session: Session, parts: Parts, *, is_wanted: bool = True
+) -> pa.Table:
     """
     Answer a query that is read already; *tree* is used up by that.
+
+    Args:
+        tree: The query.
+        session: Who asks.
+        parts: What is asked.
+        is_wanted: Whether its rows are, and not its columns alone.
 
     Raises:
         RefusedError: As for `query`.
     """
     rows = _resolved(tree, session, parts)
     _answer_of_session(tree, session, parts)
-    return over(rows, _name_columns(tree).sql(dialect="duckdb"), parts)
+    with parts.database.cursor() as cursor:
+        _register(cursor, rows)
+        refuse_unlike(tree, _types(rows, cursor))
+    sql = _name_columns(tree).sql(dialect="duckdb")
+    return over(rows, sql, parts, is_wanted=is_wanted)
 
 
-def over(rows: Mapping[str, Any], sql: str, parts: Parts) -> pa.Table:
+def over(
+    rows: Mapping[str, Any], sql: str, parts: Parts, *, is_wanted: bool = True
+) -> pa.Table:
     """
     Run the database's own SQL over *rows*, each under its name.
 
@@ -96,10 +134,52 @@ def over(rows: Mapping[str, Any], sql: str, parts: Parts) -> pa.Table:
         RefusedError: A name or a value is wrong.
     """
     with parts.database.cursor() as cursor:
-        for name, each in rows.items():
-            cursor.register(name, each)
+        _register(cursor, rows)
         with stopping(cursor, parts.is_unwanted):
-            return _run(cursor, sql)
+            return _run(cursor, sql, is_wanted=is_wanted)
+
+
+def _types(
+    known: Mapping[str, Any], cursor: duckdb.DuckDBPyConnection
+) -> Callable[[exp.Expr], list[Any] | None]:
+    """
+    Make what tells the types of a part's columns; None where they can't be told.
+    """
+    types: dict[object, list[Any] | None] = {}
+
+    def types_of(part: exp.Expr) -> list[Any] | None:
+        # Many tables have the same columns, and binding takes its time.
+        key = _kind_of(part, known)
+        if key not in types:
+            types[key] = _types_of(part, cursor)
+        return types[key]
+
+    return types_of
+
+
+def _kind_of(part: exp.Expr, known: Mapping[str, Any]) -> object:
+    """
+    What two parts of a query have in common whose columns have the same types.
+    """
+    tables = list(part.find_all(exp.Table))
+    if len(tables) != 1 or tables[0].name not in known:
+        return part.sql(dialect="duckdb")
+    schema = known[tables[0].name].schema
+    terms = tuple(each.sql(dialect="duckdb") for each in part.args["expressions"])
+    return terms, tuple(zip(schema.names, map(str, schema.types), strict=True))
+
+
+def _register(cursor: duckdb.DuckDBPyConnection, rows: Mapping[str, Any]) -> None:
+    for name, each in rows.items():
+        cursor.register(name, each)
+
+
+def _types_of(part: exp.Expr, cursor: duckdb.DuckDBPyConnection) -> list[Any] | None:
+    try:
+        return list(cursor.sql(part.sql(dialect="duckdb")).types)
+    except duckdb.Error:
+        # It names what is known around it only, or is wrong: the whole will tell.
+        return None
 
 
 def parsed(text: str) -> exp.Expr:
@@ -121,6 +201,7 @@ def parsed(text: str) -> exp.Expr:
 def _parsed_query(text: str) -> exp.Expr:
     tree = parsed(text)
     is_empty = any(not each.expressions for each in tree.find_all(exp.Select))
+    refuse_by_name(tree, text)
     if is_empty or not isinstance(tree, exp.Query | exp.Values):
         raise syntax_error(text, 0, text.partition(" ")[0])
     return tree
@@ -160,6 +241,8 @@ def _rows(path: list[str], session: Session, parts: Parts) -> Any:
         catalog = full_name(path[:-2], "CATALOG", session)
         return information(path[-1].lower(), catalog, session, parts)
     name = full_name(path, "TABLE", session)
+    if view := parts.catalog.view(name):
+        return rows_of(view, session.principal, parts, query)
     table = parts.tables.find(name, session.principal, "SELECT")
     with while_there(table):
         return table.dataset(table.log.read())
@@ -244,9 +327,12 @@ def _spelled(each: exp.Expr) -> str:
     return each.sql(dialect="databricks", normalize_functions="lower")
 
 
-def _run(cursor: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
+def _run(cursor: duckdb.DuckDBPyConnection, sql: str, *, is_wanted: bool) -> pa.Table:
     try:
         answer = cursor.sql(sql)
+        names = answer.columns
+        if not is_wanted:
+            answer = answer.limit(0)
         if any(str(type_) == "HUGEINT" for type_ in answer.types):
             # Sums of integers, which the platform keeps in 64 bits.
             narrow = ", ".join(
@@ -256,11 +342,12 @@ def _run(cursor: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
                 for name, type_ in zip(answer.columns, answer.types, strict=True)
             )
             answer = answer.project(narrow)
-        rows = answer.to_arrow_table()
+        # A name that is there twice is told twice.
+        rows = answer.to_arrow_table().rename_columns(names)
     except duckdb.InterruptException:
         raise
     except duckdb.Error as error:
-        raise _crossed(error) from error
+        raise crossed(error) from error
     return rows.cast(pa.schema([_field(each) for each in rows.schema]))
 
 
@@ -283,63 +370,3 @@ def _type(type_: pa.DataType) -> pa.DataType:
 
 def _escaped(name: str) -> str:
     return name.replace('"', '""')
-
-
-def _crossed(error: Exception) -> RefusedError:
-    text = str(error).partition("\n")[0]
-    for kind, part, refusal in _REFUSALS:
-        if isinstance(error, kind) and part in text:
-            error_class, sentence, sqlstate = refusal
-            return RefusedError(error_class, f"{sentence} {text}", sqlstate=sqlstate)
-    return RefusedError(
-        "UNSUPPORTED_FEATURE",
-        f"The feature is not supported: {text}",
-        sqlstate="0A000",
-    )
-
-
-# What DuckDB raises, a part of what it says → class, sentence and SQLSTATE of the
-# platform; the first that fits. Source: Databricks, "Error conditions".
-_REFUSALS: tuple[tuple[type[Exception], str, tuple[str, str, str]], ...] = (
-    (
-        duckdb.BinderException,
-        "GROUP BY",
-        (
-            "MISSING_GROUP_BY",
-            "The query does not include a GROUP BY clause.",
-            "42803",
-        ),
-    ),
-    (
-        duckdb.BinderException,
-        "column",
-        (
-            "UNRESOLVED_COLUMN.WITHOUT_SUGGESTION",
-            "A column, variable, or function parameter cannot be resolved.",
-            "42703",
-        ),
-    ),
-    (
-        duckdb.CatalogException,
-        "",
-        ("UNRESOLVED_ROUTINE", "Cannot resolve routine.", "42883"),
-    ),
-    (
-        duckdb.ConversionException,
-        "",
-        (
-            "CAST_INVALID_INPUT",
-            "A value cannot be cast because it is malformed.",
-            "22018",
-        ),
-    ),
-    (
-        duckdb.Error,
-        "No such file",
-        (
-            "FAILED_READ_FILE.DBR_FILE_NOT_EXIST",
-            "Error while reading a file of a table that was dropped meanwhile.",
-            "KD001",
-        ),
-    ),
-)
