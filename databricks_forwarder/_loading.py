@@ -50,15 +50,23 @@ class Tried:
 
 
 def by_failures(
-    load: CarriedLoad, tables: Sequence[TableStaging]
+    load: CarriedLoad, tables: Sequence[TableStaging], common: TableName
 ) -> Sequence[TableStaging]:
     """
     Give those of *tables* that are not loaded, what failed least first.
 
-    Who is left out when a try is broken off comes first in the next.
+    Who is left out when a try is broken off comes first in the next. Of equals
+    the common table comes first: views of kinds show its rows beside their own,
+    and are made once if it is there.
     """
     waiting = [each for each in tables if not load.progress.loaded(each.name)]
-    return sorted(waiting, key=lambda table: load.progress.failures(_what(table)))
+    return sorted(
+        waiting,
+        key=lambda table: (
+            load.progress.failures(_what(table)),
+            table.name != common,
+        ),
+    )
 
 
 def may_be_moved(load: CarriedLoad, staging: Staging) -> bool:

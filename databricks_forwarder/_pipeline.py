@@ -24,13 +24,14 @@ what was noted is held to, what was not is done anew under the same names.
 from __future__ import annotations
 
 import logging
-from contextlib import closing, suppress
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import attrs
 
 from databricks_forwarder._abilities import offers
+from databricks_forwarder._announcing import announce
 from databricks_forwarder._backoff import gives_up, is_foreseen, sentence
 from databricks_forwarder._breadth import side_by_side
 from databricks_forwarder._carried import BEAT, CarriedLoad
@@ -58,10 +59,7 @@ from databricks_forwarder.mparticle.keys import KeyMaker
 from databricks_forwarder.protocols import (
     GroupingRouter,
     LearningRouter,
-    PromotingRouter,
-    ShowingLoader,
     SideBySide,
-    SurveyingLoader,
 )
 
 if TYPE_CHECKING:
@@ -71,7 +69,6 @@ if TYPE_CHECKING:
 
     from databricks_forwarder._progress import Routes, TableStaging
     from databricks_forwarder.model import (
-        EventKind,
         LoadId,
         LoadReport,
         LoadResult,
@@ -199,32 +196,15 @@ class Pipeline:
         Returns:
             The tables to park, with the reasons.
         """
-        waiting = by_failures(load, staging.tables)
+        waiting = by_failures(load, staging.tables, self.common.name)
         if waiting:
-            for _, told in _calls(self, self._announce, [(staging, waiting)], load):
+            coming = partial(announce, self.loader, self.router, self.common.name)
+            for _, told in _calls(self, coming, [(staging, waiting)], load):
                 told.result()
         load_table = partial(self._load_table, load.id)
         calls = _calls(self.loader, load_table, waiting, load)
         tried = try_tables(load, calls, len(waiting))
         return set_aside(load, tried, partial(self._answers, load, staging))
-
-    def _announce(self, coming: tuple[Staging, Sequence[TableStaging]]) -> None:
-        """
-        Tell the loader what is coming, as far as it wants to know.
-        """
-        staging, waiting = coming
-        if offers(self.loader, SurveyingLoader):
-            self.loader.survey([table.name for table in waiting])
-        if offers(self.loader, ShowingLoader):
-            self.loader.expect(self.common.name, self._own_tables(staging))
-
-    def _own_tables(self, staging: Staging) -> Mapping[TableName, EventKind]:
-        if not offers(self.router, PromotingRouter):
-            return {}
-        with suppress(ForwarderError):
-            own = self.router.promoted({key.kind for key in staging.counts})
-            return {table: kind for kind, table in own.items()}
-        return {}
 
     def _load_table(self, load_id: LoadId, table: TableStaging) -> LoadResult:
         self.loader.prepare(table.name, schema_of(table.event_type))

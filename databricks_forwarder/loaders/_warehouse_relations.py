@@ -96,7 +96,9 @@ class Relations:
         """
         names = [name for name, each in found.items() if self._is_ours(each)]
         if not self._schemas.keys() >= set(names):
-            self._schemas = {**self._look_at_columns(), **self._schemas}
+            # What is made here meanwhile is known better than by this look.
+            for name, schema in self._look_at_columns().items():
+                self._schemas.setdefault(name, schema)
         held = {name: _known(self._schemas.get(name, ())) for name in names}
         return {name: each for name, each in held.items() if set(each.names) >= MARKS}
 

@@ -41,7 +41,7 @@ from databricks_forwarder.model import Finding, TableName
 from databricks_forwarder.mparticle.names import candidates, owner_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     import pyarrow as pa
 
@@ -111,8 +111,10 @@ class WarehouseViews:
         Raises:
             ForwarderError: The catalog can't be asked now.
         """
-        with self._lock:
-            return SHOWN if self._are_wanted() else PLAIN
+        if self._maintains is None:
+            with self._lock:
+                self._are_wanted()
+        return SHOWN if self._maintains else PLAIN
 
     def expect(self, common: TableName, own: Mapping[TableName, EventKind]) -> None:
         """
@@ -134,9 +136,10 @@ class WarehouseViews:
         """
         See to the views: *table* is new, or has columns that it had not.
         """
+        self._relations.know(table, schema)
         with self._lock:
-            self._relations.know(table, schema)
-            # Another table's thread may have seen to it while this one waited.
+            # Another table's thread may have seen to it while this one waited:
+            # of tables that come side by side, one sees to the views for all.
             if self._shown.get(table) != schema:
                 self._is_current = False
                 self._refresh()
@@ -191,14 +194,15 @@ class WarehouseViews:
         """
         The views that should be there, with what makes their queries.
         """
-        queries: dict[TableName, Callable[[], str]] = {}
+        queries: dict[tuple[str, str], Callable[[], str]] = {}
         if tables:
-            queries[self._name("events", "view:events")] = partial(self._all, tables)
+            queries["events", "view:events"] = partial(self._all, tables)
         for table, kind in self._kinds.items():
             if table in tables:
-                name = self._name(f"{table}_all", f"view:{owner_of(kind)}")
-                queries[name] = partial(self._whole, table, kind, tables)
-        return queries
+                named = f"{table}_all", f"view:{owner_of(kind)}"
+                queries[named] = partial(self._whole, table, kind, tables)
+        self._name(queries)
+        return {self._names[owner]: each for (_, owner), each in queries.items()}
 
     def _see_to(
         self, name: TableName, query: Callable[[], str], there: Relation | None
@@ -248,10 +252,16 @@ class WarehouseViews:
             query += f"\nUNION ALL\n{shown(rows, tables[self._common], columns)}"
         return query
 
-    def _name(self, text: str, owner: str) -> TableName:
-        if owner not in self._names:
-            self._names.update(self._give({owner: candidates(text, owner)}))
-        return self._names[owner]
+    def _name(self, wanted: Collection[tuple[str, str]]) -> None:
+        """
+        Get names for the owners that have none yet, each after its text.
+        """
+        if new := {
+            owner: candidates(text, owner)
+            for text, owner in wanted
+            if owner not in self._names
+        }:
+            self._names.update(self._give(new))
 
 
 def _taken(view: Name) -> str:

@@ -30,12 +30,21 @@ from databricks_forwarder.testing.workspace._tokens import syntax_error
 from databricks_forwarder.testing.workspace._views import rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from databricks_forwarder.testing.workspace._parts import Parts
     from databricks_forwarder.testing.workspace._results import Session
 
-__all__ = ["answered", "columns_of", "database", "over", "parsed", "query", "spared"]
+__all__ = [
+    "answered",
+    "columns_of",
+    "database",
+    "over",
+    "parsed",
+    "parsed_query",
+    "query",
+    "spared",
+]
 
 # What `SELECT * FROM … WHERE …` has, and nothing more.
 _PLAIN = {"expressions", "from", "from_", "where"}
@@ -62,17 +71,17 @@ def query(text: str, session: Session, parts: Parts) -> pa.Table:
     Raises:
         RefusedError: It is none, or its names, privileges or values are wrong.
     """
-    return answered(_parsed_query(text), session, parts)
+    return answered(parsed_query(text), session, parts)
 
 
-def columns_of(text: str, session: Session, parts: Parts) -> pa.Schema:
+def columns_of(tree: exp.Expr, session: Session, parts: Parts) -> pa.Schema:
     """
-    The columns of what a query would answer.
+    The columns of what a query would answer; *tree* is used up by that.
 
     Raises:
         RefusedError: As for `query`.
     """
-    return answered(_parsed_query(text), session, parts, is_wanted=False).schema
+    return answered(tree, session, parts, is_wanted=False).schema
 
 
 def spared(
@@ -91,7 +100,7 @@ def spared(
     """
     called = "" if alias is None else f" AS {shown(alias)}"
     text = f"SELECT * FROM {shown(table)}{called} WHERE {condition}"  # noqa: S608 (parsed)
-    tree = _parsed_query(text)
+    tree = parsed_query(text)
     where = tree.args.get("where")
     if where is None or {each for each, value in tree.args.items() if value} - _PLAIN:
         raise syntax_error(text, len(text), "")
@@ -198,7 +207,13 @@ def parsed(text: str) -> exp.Expr:
         raise syntax_error(text, max(text.find(near), 0), near) from error
 
 
-def _parsed_query(text: str) -> exp.Expr:
+def parsed_query(text: str) -> exp.Expr:
+    """
+    Read one query.
+
+    Raises:
+        RefusedError: It is none.
+    """
     tree = parsed(text)
     is_empty = any(not each.expressions for each in tree.find_all(exp.Select))
     refuse_by_name(tree, text)
@@ -213,6 +228,7 @@ def _resolved(tree: exp.Expr, session: Session, parts: Parts) -> dict[str, Any]:
     """
     own = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
     rows: dict[str, Any] = {}
+    paths: set[tuple[str, ...]] = set()
     for node in list(tree.find_all(exp.Table)):
         path = [part.name for part in node.parts]
         if len(path) == 1 and path[0].lower() in own:
@@ -228,11 +244,12 @@ def _resolved(tree: exp.Expr, session: Session, parts: Parts) -> dict[str, Any]:
             raise unsupported("time travel")
         name = f"t{len(rows)}"
         rows[name] = _rows(path, session, parts)
-        _forget_qualifiers(tree, path)
+        paths.add(tuple(part.lower() for part in path))
         alias = node.args.get("alias") or exp.TableAlias(
             this=exp.to_identifier(path[-1], quoted=True)
         )
         node.replace(exp.Table(this=exp.to_identifier(name), alias=alias))
+    _forget_qualifiers(tree, paths)
     return rows
 
 
@@ -248,18 +265,13 @@ def _rows(path: list[str], session: Session, parts: Parts) -> Any:
         return table.dataset(table.log.read())
 
 
-def _forget_qualifiers(tree: exp.Expr, path: list[str]) -> None:
+def _forget_qualifiers(tree: exp.Expr, paths: Collection[tuple[str, ...]]) -> None:
     """
-    Make ``catalog.schema.table.column`` of this table ``table.column``.
+    Make ``catalog.schema.table.column`` of these tables ``table.column``.
     """
-    above = [part.lower() for part in path]
     for column in tree.find_all(exp.Column):
-        parts = [part.name.lower() for part in column.parts]
-        if (
-            len(path) > 1
-            and parts[: len(path)] == above
-            and len(parts) == len(path) + 1
-        ):
+        above = tuple(part.name.lower() for part in column.parts[:-1])
+        if len(above) > 1 and above in paths:
             column.set("catalog", None)
             column.set("db", None)
 

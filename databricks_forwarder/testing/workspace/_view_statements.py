@@ -17,10 +17,10 @@ from databricks_forwarder.testing.workspace._grants import ADMIN, not_the_owner
 from databricks_forwarder.testing.workspace._names import full_name, parent, shown
 from databricks_forwarder.testing.workspace._parts import nothing, unsupported
 from databricks_forwarder.testing.workspace._refusals import RefusedError
-from databricks_forwarder.testing.workspace._select import columns_of
+from databricks_forwarder.testing.workspace._select import columns_of, parsed_query
 from databricks_forwarder.testing.workspace._tables import already_there
 from databricks_forwarder.testing.workspace._types import field, from_arrow
-from databricks_forwarder.testing.workspace._views import names_in
+from databricks_forwarder.testing.workspace._views import names_of
 
 if TYPE_CHECKING:
     from databricks_forwarder.testing.workspace._parts import Parts
@@ -102,15 +102,15 @@ def _queried(reader: Reader, name: str, session: Session, parts: Parts) -> View:
     The view that the rest of the statement defines; its query is answered once.
     """
     text = reader.sql[reader.ahead.at :].rstrip().removesuffix(";").rstrip()
-    rest = reader.rest()
-    if name in names_in(rest, session):
+    tree = parsed_query(reader.rest())
+    if name in names_of(tree, session):
         raise RefusedError(
             "RECURSIVE_VIEW",
             f"Recursive view {shown(name)} detected (cycle: {shown(name)} -> "
             f"{shown(name)}).",
             sqlstate="42K0H",
         )
-    columns = columns_of(rest, session, parts)
+    columns = columns_of(tree, session, parts)
     if len({column.lower() for column in columns.names}) < len(columns):
         raise RefusedError(
             "COLUMN_ALREADY_EXISTS",

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Query = Callable[[str, Session, Parts], pa.Table]
 
-__all__ = ["names_in", "refuse_views", "rows_of"]
+__all__ = ["names_in", "names_of", "refuse_views", "rows_of"]
 
 
 def names_in(text: str, session: Session) -> set[str]:
@@ -40,6 +40,13 @@ def names_in(text: str, session: Session) -> set[str]:
     except (SqlglotError, IndexError):
         # Whoever answers it says why.
         return set()
+    return names_of(tree, session)
+
+
+def names_of(tree: exp.Expr, session: Session) -> set[str]:
+    """
+    The dotted names of what a query that is read already is about.
+    """
     paths = ([part.name for part in each.parts] for each in tree.find_all(exp.Table))
     return {full_name(path, "TABLE", session) for path in paths if all(path)}
 
