@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from databricks_forwarder._abilities import offers
+from databricks_forwarder._table_columns import schema_of
 from databricks_forwarder.errors import ForwarderError
 from databricks_forwarder.protocols import (
     PromotingRouter,
@@ -44,7 +45,8 @@ def announce(
     if offers(loader, SurveyingLoader):
         loader.survey([table.name for table in waiting])
     if offers(loader, ShowingLoader):
-        loader.expect(common, _own_tables(router, staging))
+        schemas = {table.name: schema_of(table.event_type) for table in waiting}
+        loader.expect(common, _own_tables(router, staging), schemas)
 
 
 def _own_tables(router: Router, staging: Staging) -> Mapping[TableName, EventKind]:

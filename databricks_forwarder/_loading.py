@@ -50,23 +50,15 @@ class Tried:
 
 
 def by_failures(
-    load: CarriedLoad, tables: Sequence[TableStaging], common: TableName
+    load: CarriedLoad, tables: Sequence[TableStaging]
 ) -> Sequence[TableStaging]:
     """
     Give those of *tables* that are not loaded, what failed least first.
 
-    Who is left out when a try is broken off comes first in the next. Of equals
-    the common table comes first: views of kinds show its rows beside their own,
-    and are made once if it is there.
+    Who is left out when a try is broken off comes first in the next.
     """
     waiting = [each for each in tables if not load.progress.loaded(each.name)]
-    return sorted(
-        waiting,
-        key=lambda table: (
-            load.progress.failures(_what(table)),
-            table.name != common,
-        ),
-    )
+    return sorted(waiting, key=lambda table: load.progress.failures(_what(table)))
 
 
 def may_be_moved(load: CarriedLoad, staging: Staging) -> bool:

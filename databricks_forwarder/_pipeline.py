@@ -196,7 +196,7 @@ class Pipeline:
         Returns:
             The tables to park, with the reasons.
         """
-        waiting = by_failures(load, staging.tables, self.common.name)
+        waiting = by_failures(load, staging.tables)
         if waiting:
             coming = partial(announce, self.loader, self.router, self.common.name)
             for _, told in _calls(self, coming, [(staging, waiting)], load):

@@ -547,16 +547,25 @@ class ShowingLoader(Loader, Protocol):
     A loader that shows a kind's whole history, wherever its rows are.
     """
 
-    def expect(self, common: TableName, own: Mapping[TableName, EventKind], /) -> None:
+    def expect(
+        self,
+        common: TableName,
+        own: Mapping[TableName, EventKind],
+        coming: Mapping[TableName, pa.Schema],
+        /,
+    ) -> None:
         """
         Learn what tables of a load are for, before any of them is prepared.
 
-        Told once for each try of a load. Rows never wait for how they are
-        shown: what goes wrong is kept to be told by `Loader.check`.
+        Told once for each try of a load, so that tables which come together may
+        be shown together. Rows never wait for how they are shown: what goes
+        wrong with that is kept to be told by `Loader.check`, and what goes wrong
+        with a table is left to `prepare`, which is called for it all the same.
 
         Args:
             common: The table of kinds that have none of their own.
             own: Table → the kind that it alone is for, of the kinds of the load.
+            coming: Table → the fields that it will be prepared with.
         """
 
 

@@ -116,15 +116,24 @@ class WarehouseViews:
                 self._are_wanted()
         return SHOWN if self._maintains else PLAIN
 
-    def expect(self, common: TableName, own: Mapping[TableName, EventKind]) -> None:
+    def expect(
+        self,
+        common: TableName,
+        own: Mapping[TableName, EventKind],
+        made: Tables,
+    ) -> None:
         """
         Take note of what tables are for, and see to the views if they need it.
 
         Args:
             common: The table of kinds that have none of their own.
             own: Some of the others, each with the kind that it is for.
+            made: Tables that are new.
         """
         with self._lock:
+            for table, schema in made.items():
+                self._relations.know(table, schema)
+                self._is_current = False
             new = {table: kind for table, kind in own.items() if kind.event_type}
             if common != self._common or not new.items() <= self._kinds.items():
                 self._common = common

@@ -45,7 +45,12 @@ from databricks_forwarder._databricks.statements import (
 )
 from databricks_forwarder._databricks.types import told_type
 from databricks_forwarder._table_columns import column_comments, schema_of
-from databricks_forwarder.errors import PermanentError, SchemaError, SetupError
+from databricks_forwarder.errors import (
+    ForwarderError,
+    PermanentError,
+    SchemaError,
+    SetupError,
+)
 from databricks_forwarder.loaders._said import kind_said
 from databricks_forwarder.loaders._schemas import added, covers, widened
 from databricks_forwarder.loaders._warehouse_backfill import Move
@@ -123,12 +128,26 @@ class WarehouseLoader:
         if unseen:
             repeated(lambda: self._look(unseen), self._client.clock)
 
-    def expect(self, common: TableName, own: Mapping[TableName, EventKind], /) -> None:
+    def expect(
+        self,
+        common: TableName,
+        own: Mapping[TableName, EventKind],
+        coming: Mapping[TableName, pa.Schema],
+        /,
+    ) -> None:
         """
-        Have views that show what is about to be loaded, if there are to be any.
+        Make tables that are not there, then views that show all of them at once.
         """
-        if self._views is not None:
-            self._views.expect(common, own)
+        if self._views is None or self._views.is_off:
+            return
+        new = {
+            table: schema
+            for table, schema in coming.items()
+            if self._held.get(table) is None
+        }
+        made = self._of_each(lambda table: self._is_made(table, new[table]), new)
+        shown = {table: self._held[table] for table, is_made in made.items() if is_made}
+        self._views.expect(common, own, shown)
 
     def state(self) -> str | None:
         """
@@ -142,17 +161,7 @@ class WarehouseLoader:
 
         The platform adds fields inside structs, not inside lists and maps.
         """
-        if self._views is not None and self._views.have(table):
-            msg = (
-                f"a view is called {self._client.table(table)}, so that no table can "
-                "be; have the router name it otherwise, or drop the view and say "
-                "maintain_views=False"
-            )
-            raise SetupError(msg)
-        self._wanted[table] = schema
-        held = self._held.get(table)
-        if held is None or not covers(held, schema, table):
-            repeated(lambda: self._widen(table, schema), self._client.clock)
+        self._prepare(table, schema)
 
     def load(
         self, load_id: LoadId, table: TableName, files: Sequence[StagedFile], /
@@ -258,6 +267,32 @@ class WarehouseLoader:
         with closing(calls):
             return {table: future.result() for table, future in calls}
 
+    def _is_made(self, table: TableName, schema: pa.Schema) -> bool:
+        # Why not is told when it is prepared, where its rows depend on it.
+        try:
+            self._prepare(table, schema, is_shown=False)
+        except ForwarderError:
+            return False
+        return True
+
+    def _prepare(
+        self, table: TableName, schema: pa.Schema, *, is_shown: bool = True
+    ) -> None:
+        if self._views is not None and self._views.have(table):
+            msg = (
+                f"a view is called {self._client.table(table)}, so that no table can "
+                "be; have the router name it otherwise, or drop the view and say "
+                "maintain_views=False"
+            )
+            raise SetupError(msg)
+        self._wanted[table] = schema
+        held = self._held.get(table)
+        if held is None or not covers(held, schema, table):
+            repeated(
+                lambda: self._widen(table, schema, is_shown=is_shown),
+                self._client.clock,
+            )
+
     def _count(
         self, batcher_id: str, table: TableName
     ) -> Mapping[LoadId, RowCount] | None:
@@ -279,7 +314,7 @@ class WarehouseLoader:
         for table in tables:
             self._held[table] = pa.schema(columns[table]) if columns[table] else None
 
-    def _widen(self, table: TableName, schema: pa.Schema) -> None:
+    def _widen(self, table: TableName, schema: pa.Schema, *, is_shown: bool) -> None:
         if table not in self._held:
             self._look([table])
         held = self._held.pop(table)
@@ -289,7 +324,8 @@ class WarehouseLoader:
         elif new := added(held, grown, table):
             self._run(AddColumns(self._client.table(table), new))
         self._held[table] = grown
-        if self._views is not None and (held is None or not grown.equals(held)):
+        is_new = held is None or not grown.equals(held)
+        if self._views is not None and is_shown and is_new:
             self._views.grown(table, grown)
 
     def _create(self, table: TableName, columns: pa.Schema) -> None:

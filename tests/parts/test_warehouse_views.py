@@ -548,7 +548,7 @@ def test_a_loader_without_views_makes_none(
     A loader that was given no views looks after none.
     """
     loader = WarehouseLoader(client)
-    loader.expect(TableName("one"), {OWN: BUY})
+    loader.expect(TableName("one"), {OWN: BUY}, {OWN: schema_of(None)})
     loader.prepare(TableName("one"), schema_of(None))
 
     assert [] == views(settings)
