@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 
 from databricks_forwarder.errors import DecodeError
 from databricks_forwarder.mparticle import decode as module
+from databricks_forwarder.mparticle import fitting
 from databricks_forwarder.mparticle.batch import BODIES, AnyEventData, body_of
 from databricks_forwarder.mparticle.decode import decode, shared_bytes
 from databricks_forwarder.mparticle.decoded import DecodedBatch, DecodedEvent, escaped
@@ -844,7 +845,7 @@ def test_what_python_can_parse_but_not_walk_is_refused(
     def too_deep(*_: object) -> None:
         raise RecursionError
 
-    monkeypatch.setattr(module, "_fit_event", too_deep)
+    monkeypatch.setattr(fitting, "_fit_event", too_deep)
 
     with pytest.raises(DecodeError, match="nested deeper than can be read"):
         decode(b'{"events":[7]}')
