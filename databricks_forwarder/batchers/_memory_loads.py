@@ -22,7 +22,12 @@ __all__ = ["new_load", "status_of"]
 
 
 def new_load(
-    storage: MemoryStorage, policy: UploadPolicy, at: datetime, *, seal: bool
+    batcher_id: str,
+    storage: MemoryStorage,
+    policy: UploadPolicy,
+    at: datetime,
+    *,
+    seal: bool,
 ) -> KeptLoad | None:
     """
     Make a load of the oldest waiting records, if it is due or sealed.
@@ -38,7 +43,7 @@ def new_load(
     rows = ((record.offset, record.message_count) for record in waiting)
     last, messages = take(rows, policy.max_messages)
     load = KeptLoad(
-        load_id=name_load(storage.id, first, last),
+        load_id=name_load(batcher_id, first, last),
         offsets=OffsetRange(first, Offset(last)),
         message_count=messages,
     )

@@ -121,7 +121,7 @@ class MemoryBatcher:
         with self._entered() as storage:
             load = storage.next_open()
             if load is None:
-                load = new_load(storage, policy, at, seal=seal)
+                load = new_load(self.id, storage, policy, at, seal=seal)
             elif load.holder not in {None, self} and at < load.expires_at:
                 return None
             if load is None:
