@@ -12,7 +12,8 @@ from databricks_forwarder.testing.contracts._batcher_telling import Telling
 __all__ = ["BatcherContract"]
 
 
-class BatcherContract(Appending, Leasing, Settling, Telling):
+# pytest collects the tests of the last one first: B1 comes before B3.
+class BatcherContract(Telling, Settling, Leasing, Appending):
     """
     The contract of `databricks_forwarder.protocols.Batcher`.
 

@@ -20,7 +20,8 @@ from databricks_forwarder.testing.contracts._counts_naming import Naming
 __all__ = ["EventCountsContract"]
 
 
-class EventCountsContract(Counting, Naming):
+# pytest collects the tests of the last one first: C1 comes before C3.
+class EventCountsContract(Naming, Counting):
     """
     Inherit this to examine event counts.
     """
