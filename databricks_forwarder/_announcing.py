@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from databricks_forwarder._abilities import offers
 from databricks_forwarder._table_columns import schema_of
-from databricks_forwarder.errors import ForwarderError
-from databricks_forwarder.protocols import (
+from databricks_forwarder.abilities import (
     PromotingRouter,
     ShowingLoader,
     SurveyingLoader,
 )
+from databricks_forwarder.errors import ForwarderError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -13,8 +13,8 @@ from databricks_forwarder._letters import DeadLetterFilter
 from databricks_forwarder._plan import Plan, plan
 from databricks_forwarder._reconcile import Reconciliation, reconcile
 from databricks_forwarder._status import status_of
+from databricks_forwarder.abilities import ErasingBatcher, TellingLoader
 from databricks_forwarder.errors import ConfigurationError
-from databricks_forwarder.protocols import ErasingBatcher, TellingLoader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -7,8 +7,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from databricks_forwarder._abilities import offers
+from databricks_forwarder.abilities import MovingLoader, PromotingRouter, ReadingLoader
 from databricks_forwarder.errors import ConfigurationError
-from databricks_forwarder.protocols import MovingLoader, PromotingRouter, ReadingLoader
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -36,7 +36,7 @@ def read(
         msg = (
             f"the tables of {type(loader).__name__} can't be read here; ask their "
             "views with SQL, or give it read, as "
-            "databricks_forwarder.protocols.ReadingLoader says"
+            "databricks_forwarder.abilities.ReadingLoader says"
         )
         raise ConfigurationError(msg)
     if kind is not None and not kind.event_type:
@@ -72,14 +72,14 @@ def backfill(
     if not offers(loader, MovingLoader):
         msg = (
             f"{type(loader).__name__} can't move rows; give it kinds and move, as "
-            "databricks_forwarder.protocols.MovingLoader says"
+            "databricks_forwarder.abilities.MovingLoader says"
         )
         raise ConfigurationError(msg)
     if not offers(router, PromotingRouter):
         msg = (
             f"{type(router).__name__} gives kinds no tables of their own, so there is "
             "nothing to be moved; give it promoted, as "
-            "databricks_forwarder.protocols.PromotingRouter says"
+            "databricks_forwarder.abilities.PromotingRouter says"
         )
         raise ConfigurationError(msg)
     own = _own(router, loader.kinds(common))

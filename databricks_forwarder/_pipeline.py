@@ -54,13 +54,9 @@ from databricks_forwarder._scratch import (
 from databricks_forwarder._suppressed import suppressions_of
 from databricks_forwarder._table_columns import schema_of
 from databricks_forwarder._table_files import TableFiles
+from databricks_forwarder.abilities import GroupingRouter, LearningRouter, SideBySide
 from databricks_forwarder.errors import ForwarderError
 from databricks_forwarder.mparticle.keys import KeyMaker
-from databricks_forwarder.protocols import (
-    GroupingRouter,
-    LearningRouter,
-    SideBySide,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence

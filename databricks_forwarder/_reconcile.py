@@ -29,8 +29,8 @@ from databricks_forwarder._differences import (
     unknown_rows,
 )
 from databricks_forwarder._moves import moves
+from databricks_forwarder.abilities import CountingLoader
 from databricks_forwarder.errors import ConfigurationError
-from databricks_forwarder.protocols import CountingLoader
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -104,7 +104,7 @@ def reconcile(
     if not offers(loader, CountingLoader):
         msg = (
             f"{type(loader).__name__} can't count its rows; give it count_rows, as "
-            "databricks_forwarder.protocols.CountingLoader says"
+            "databricks_forwarder.abilities.CountingLoader says"
         )
         raise ConfigurationError(msg)
     books = read_books(batcher)

@@ -8,13 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from databricks_forwarder._abilities import offers
-from databricks_forwarder.errors import ConfigurationError
-from databricks_forwarder.protocols import (
+from databricks_forwarder.abilities import (
     GroupingRouter,
     LearningRouter,
     PreviewingRouter,
     PromotingRouter,
 )
+from databricks_forwarder.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping

@@ -1,9 +1,9 @@
 """
 What a part must do, as test classes to inherit from.
 
-Each clause of `databricks_forwarder.protocols` has at least one test here that
-carries its number. Inherit the class that fits your part, give it the back
-doors it asks for, and let pytest collect it.
+Each clause of `databricks_forwarder.protocols` and `databricks_forwarder.abilities`
+has at least one test here that carries its number. Inherit the class that fits your
+part, give it the back doors it asks for, and let pytest collect it.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import pytest
 
 from databricks_forwarder._abilities import offers
 from databricks_forwarder._table_columns import schema_of
+from databricks_forwarder.abilities import CountingLoader, MovingLoader
 from databricks_forwarder.errors import (
     PermanentError,
     SchemaError,
@@ -28,7 +29,6 @@ from databricks_forwarder.model import (
     StagedFile,
     TableName,
 )
-from databricks_forwarder.protocols import CountingLoader, MovingLoader
 from databricks_forwarder.testing.contracts._clause import Contract, clause
 from databricks_forwarder.testing.contracts._samples import (
     DEEP,
@@ -59,8 +59,8 @@ class LoaderContract(Contract):
     """
     The clauses L1 to L6 of `databricks_forwarder.protocols.Loader`.
 
-    And L7 of `databricks_forwarder.protocols.CountingLoader`, and L10 of
-    `databricks_forwarder.protocols.MovingLoader`, for a loader that is one.
+    And L7 of `databricks_forwarder.abilities.CountingLoader`, and L10 of
+    `databricks_forwarder.abilities.MovingLoader`, for a loader that is one.
     """
 
     @abstractmethod
