@@ -12,28 +12,26 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from databricks_forwarder._databricks.count_statements import (
-    COUNTS,
-    NAMES,
-    TryWriting,
-)
+from databricks_forwarder._databricks.count_statements import COUNTS, TryWriting
 from databricks_forwarder._databricks.fates import (
     AlreadyThereError,
     MissingTableError,
     MissingVolumeError,
 )
+from databricks_forwarder._databricks.load_statements import CopyInto, CountLoad
+from databricks_forwarder._databricks.name_statements import NAMES
 from databricks_forwarder._databricks.repeats import repeated
+from databricks_forwarder._databricks.schema_statements import (
+    SelectSchema,
+    SelectVolume,
+)
 from databricks_forwarder._databricks.statements import (
     AddColumns,
-    CopyInto,
-    CountLoad,
     CreateTable,
     CreateVolume,
     DropTable,
     DropVolume,
     SelectOne,
-    SelectSchema,
-    SelectVolume,
     identifier,
 )
 from databricks_forwarder._databricks.view_statements import (

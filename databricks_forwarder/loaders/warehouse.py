@@ -31,16 +31,18 @@ from databricks_forwarder._databricks.fates import (
     MissingPathError,
     MissingTableError,
 )
-from databricks_forwarder._databricks.move_statements import SelectKinds
-from databricks_forwarder._databricks.repeats import repeated
-from databricks_forwarder._databricks.statements import (
+from databricks_forwarder._databricks.load_statements import (
     MAX_COPY_FILES,
-    AddColumns,
     CopyInto,
     CountLoad,
     CountRows,
+)
+from databricks_forwarder._databricks.move_statements import SelectKinds
+from databricks_forwarder._databricks.repeats import repeated
+from databricks_forwarder._databricks.schema_statements import SelectColumns
+from databricks_forwarder._databricks.statements import (
+    AddColumns,
     CreateTable,
-    SelectColumns,
     identifier,
 )
 from databricks_forwarder._databricks.types import told_type
