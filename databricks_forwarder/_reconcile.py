@@ -10,8 +10,6 @@ is no longer kept, and any other is unknown.
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 import attrs
@@ -28,12 +26,13 @@ from databricks_forwarder._differences import (
     unknown_dead,
     unknown_rows,
 )
+from databricks_forwarder._load_ranges import LoadRanges, offsets_in
 from databricks_forwarder._moves import moves
 from databricks_forwarder.abilities import CountingLoader
 from databricks_forwarder.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from databricks_forwarder._books import Books, Wholes
     from databricks_forwarder.model import LoadId, RowCount, TableName
@@ -163,7 +162,7 @@ class _Comparing:
     counts: Counts
     moving: Mapping[LoadId, Wholes | None]
     expected: dict[TableName, dict[LoadId, int]]
-    ranges: _Ranges
+    ranges: LoadRanges
 
     @classmethod
     def of(
@@ -176,7 +175,7 @@ class _Comparing:
             for table in report.tables:
                 if table.state == "loaded":
                     expected[table.table][report.load_id] = table.row_count
-        ranges = _Ranges.of({*books.committed, *books.parked, *moving})
+        ranges = LoadRanges.of({*books.committed, *books.parked, *moving})
         return cls(
             books=books, counts=counts, moving=moving, expected=expected, ranges=ranges
         )
@@ -291,45 +290,3 @@ class _Comparing:
 
     def _is_unknown(self, load_id: LoadId) -> bool:
         return not self._is_told(load_id) and not self.ranges.have_a_gap_for(load_id)
-
-
-@attrs.frozen
-class _Ranges:
-    """
-    The offsets of loads, in order.
-    """
-
-    firsts: Sequence[int]
-    lasts: Sequence[int]
-
-    @classmethod
-    def of(cls, load_ids: Collection[LoadId]) -> _Ranges:
-        """
-        Take the offsets that the names of loads say.
-        """
-        ranges = sorted(map(offsets_in, load_ids))
-        return cls([first for first, _ in ranges], [last for _, last in ranges])
-
-    @property
-    def are_whole(self) -> bool:
-        """
-        Whether there is no gap in front of the last one.
-        """
-        return self.firsts == [0, *(last + 1 for last in self.lasts)][: len(self.lasts)]
-
-    def have_a_gap_for(self, load_id: LoadId) -> bool:
-        """
-        Whether a load fits between others, or in front of all.
-        """
-        first, last = offsets_in(load_id)
-        place = bisect_right(self.firsts, last)
-        is_behind = place == 0 or self.lasts[place - 1] < first
-        return first >= 0 and place < len(self.firsts) and is_behind
-
-
-def offsets_in(load_id: LoadId) -> tuple[int, int]:
-    """
-    The first and the last offset that a load's name says; -1 if it says none.
-    """
-    said = re.search(r"-(\d+)-(\d+)$", load_id)
-    return (int(said[1]), int(said[2])) if said else (-1, -1)
