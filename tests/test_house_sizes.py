@@ -28,14 +28,9 @@ LARGE = {
     "protocols.py": (400, "the specification, to be read in one sitting"),
     "model.py": (430, "the values in the order of the walk, on one page"),
     "settings.py": (430, "what a user fills in, each check beside its field"),
-    "_databricks/count_statements.py": (350, _TO_PART),
-    "_databricks/statements.py": (400, _TO_PART),
-    "_databricks/warehouse.py": (350, _TO_PART),
-    "counts/warehouse.py": (350, _TO_PART),
     "loaders/delta.py": (400, _TO_PART),
     "loaders/warehouse.py": (350, _TO_PART),
     "testing/contracts/loader.py": (550, _TO_PART),
-    "testing/workspace/_select.py": (350, _TO_PART),
 }
 
 

@@ -15,22 +15,22 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from databricks_forwarder.testing.workspace._information import information
-from databricks_forwarder.testing.workspace._names import full_name, shown
-from databricks_forwarder.testing.workspace._parts import unsupported
+from databricks_forwarder.testing.workspace._column_names import name_columns
+from databricks_forwarder.testing.workspace._names import shown
 from databricks_forwarder.testing.workspace._query_errors import crossed
-from databricks_forwarder.testing.workspace._refusals import RefusedError
+from databricks_forwarder.testing.workspace._resolving import (
+    answer_of_session,
+    resolved,
+)
 from databricks_forwarder.testing.workspace._set_operations import (
     refuse_by_name,
     refuse_unlike,
 )
 from databricks_forwarder.testing.workspace._stopping import stopping
-from databricks_forwarder.testing.workspace._tables import while_there
 from databricks_forwarder.testing.workspace._tokens import syntax_error
-from databricks_forwarder.testing.workspace._views import rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
 
     from databricks_forwarder.testing.workspace._parts import Parts
     from databricks_forwarder.testing.workspace._results import Session
@@ -124,12 +124,12 @@ def answered(
     Raises:
         RefusedError: As for `query`.
     """
-    rows = _resolved(tree, session, parts)
-    _answer_of_session(tree, session, parts)
+    rows = resolved(tree, session, parts, query)
+    answer_of_session(tree, session, parts)
     with parts.database.cursor() as cursor:
         _register(cursor, rows)
         refuse_unlike(tree, _types(rows, cursor))
-    sql = _name_columns(tree).sql(dialect="duckdb")
+    sql = name_columns(tree).sql(dialect="duckdb")
     return over(rows, sql, parts, is_wanted=is_wanted)
 
 
@@ -220,123 +220,6 @@ def parsed_query(text: str) -> exp.Expr:
     if is_empty or not isinstance(tree, exp.Query | exp.Values):
         raise syntax_error(text, 0, text.partition(" ")[0])
     return tree
-
-
-def _resolved(tree: exp.Expr, session: Session, parts: Parts) -> dict[str, Any]:
-    """
-    Put a name of ours in the place of each table's; tell what each stands for.
-    """
-    own = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
-    rows: dict[str, Any] = {}
-    paths: set[tuple[str, ...]] = set()
-    for node in list(tree.find_all(exp.Table)):
-        path = [part.name for part in node.parts]
-        if len(path) == 1 and path[0].lower() in own:
-            continue
-        if isinstance(node.this, exp.Func):
-            raise RefusedError(
-                "UNRESOLVABLE_TABLE_VALUED_FUNCTION",
-                f"Could not resolve `{node.this.name or node.name}` to a table-valued "
-                "function.",
-                sqlstate="42883",
-            )
-        if node.args.get("version") or node.args.get("when"):
-            raise unsupported("time travel")
-        name = f"t{len(rows)}"
-        rows[name] = _rows(path, session, parts)
-        paths.add(tuple(part.lower() for part in path))
-        alias = node.args.get("alias") or exp.TableAlias(
-            this=exp.to_identifier(path[-1], quoted=True)
-        )
-        node.replace(exp.Table(this=exp.to_identifier(name), alias=alias))
-    _forget_qualifiers(tree, paths)
-    return rows
-
-
-def _rows(path: list[str], session: Session, parts: Parts) -> Any:
-    if len(path) > 1 and path[-2].lower() == "information_schema":
-        catalog = full_name(path[:-2], "CATALOG", session)
-        return information(path[-1].lower(), catalog, session, parts)
-    name = full_name(path, "TABLE", session)
-    if view := parts.catalog.view(name):
-        return rows_of(view, session.principal, parts, query)
-    table = parts.tables.find(name, session.principal, "SELECT")
-    with while_there(table):
-        return table.dataset(table.log.read())
-
-
-def _forget_qualifiers(tree: exp.Expr, paths: Collection[tuple[str, ...]]) -> None:
-    """
-    Make ``catalog.schema.table.column`` of these tables ``table.column``.
-    """
-    for column in tree.find_all(exp.Column):
-        above = tuple(part.name.lower() for part in column.parts[:-1])
-        if len(above) > 1 and above in paths:
-            column.set("catalog", None)
-            column.set("db", None)
-
-
-def _answer_of_session(tree: exp.Expr, session: Session, parts: Parts) -> None:
-    """
-    Put in what only the session and the clock know.
-    """
-    known: dict[str, exp.Expr] = {
-        "current_user": exp.Literal.string(session.principal),
-        "session_user": exp.Literal.string(session.principal),
-        "current_catalog": exp.Literal.string(session.catalog),
-        "current_schema": exp.Literal.string(session.schema),
-        "current_database": exp.Literal.string(session.schema),
-        "current_timestamp": exp.cast(
-            exp.Literal.string(parts.clock.now().isoformat()),
-            exp.DataType.Type.TIMESTAMPTZ,
-        ),
-    }
-    for node in list(tree.find_all(exp.Func)):
-        # Newer releases of the parser have classes for more of them.
-        is_unknown = isinstance(node, exp.Anonymous)
-        name = (node.name if is_unknown else node.sql_name()).lower()
-        if name in known:
-            _replace(node, f"{name}()", known[name].copy())
-
-
-def _replace(node: exp.Expr, name: str, value: exp.Expr) -> None:
-    # A column of the result is called what was asked for.
-    if isinstance(node.parent, exp.Select) and node.arg_key == "expressions":
-        value = exp.alias_(value, name, quoted=True)
-    node.replace(value)
-
-
-def _name_columns(tree: exp.Expr) -> exp.Expr:
-    """
-    Give the columns of the result the names that the platform gives them.
-    """
-    first = tree
-    while isinstance(first, exp.Query) and not isinstance(first, exp.Select):
-        first = first.this
-    if isinstance(first, exp.Select):
-        first.set("expressions", [_named(each) for each in first.expressions])
-    if not isinstance(tree, exp.Values):
-        return tree
-    width = len(tree.expressions[0].expressions)
-    columns = [exp.to_identifier(f"col{place + 1}") for place in range(width)]
-    alias = exp.TableAlias(this=exp.to_identifier("v"), columns=columns)
-    tree.set("alias", alias)
-    return exp.select("*").from_(tree)
-
-
-def _named(each: exp.Expr) -> exp.Expr:
-    if isinstance(each, exp.Alias | exp.Explode) or each.is_star:
-        return each
-    name = each.name if isinstance(each, exp.Column | exp.Dot) else _spelled(each)
-    return exp.alias_(each, name, quoted=True)
-
-
-def _spelled(each: exp.Expr) -> str:
-    if isinstance(each, exp.Count) and isinstance(each.this, exp.Star):
-        return "count(1)"
-    if isinstance(each, exp.Literal):
-        return str(each.this)
-    return each.sql(dialect="databricks", normalize_functions="lower")
 
 
 def _run(cursor: duckdb.DuckDBPyConnection, sql: str, *, is_wanted: bool) -> pa.Table:
