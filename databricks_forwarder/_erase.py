@@ -25,12 +25,7 @@ from databricks_forwarder._abilities import offers
 from databricks_forwarder._progress import Progress, erased_mark
 from databricks_forwarder._scratch import remove_folders
 from databricks_forwarder.abilities import ErasingBatcher, ErasingLoader
-from databricks_forwarder.erasure import (
-    Erasure,
-    ErasureNote,
-    Suppression,
-    TableErasure,
-)
+from databricks_forwarder.erasure import Erasure, ErasureNote, Suppression, TableErasure
 from databricks_forwarder.errors import ConfigurationError
 
 if TYPE_CHECKING:

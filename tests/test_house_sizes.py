@@ -30,7 +30,6 @@ LARGE = {
     "settings.py": (430, "what a user fills in, each check beside its field"),
     "loaders/delta.py": (400, _TO_PART),
     "loaders/warehouse.py": (350, _TO_PART),
-    "testing/contracts/loader.py": (550, _TO_PART),
 }
 
 

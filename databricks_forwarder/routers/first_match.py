@@ -20,13 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
     from datetime import datetime
 
-    from databricks_forwarder.model import (
-        EventKey,
-        EventKind,
-        LoadId,
-        Table,
-        TableName,
-    )
+    from databricks_forwarder.model import EventKey, EventKind, LoadId, Table, TableName
     from databricks_forwarder.mparticle.batch import Batch
     from databricks_forwarder.protocols import Router
 
