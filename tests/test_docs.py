@@ -167,6 +167,10 @@ SUITES: dict[str, tuple[str, tuple[str, ...], int]] = {
     "test_lines.py": ("write-a-batcher", (), 1),
     "test_append_only.py": ("write-a-batcher", ("append_only_batcher.py",), 0),
     "test_shop.py": ("test-your-application", SHOP, 0),
+    "test_tenants.py": ("route-by-tenant", ("custom_router.py",), 0),
+    "test_environments.py": ("route-by-environment", ("environment_router.py",), 0),
+    "test_naming.py": ("name-tables", ("naming.py",), 0),
+    "test_shared_folder.py": ("write-a-stager", ("shared_folder_stager.py",), 0),
 }
 
 
