@@ -210,6 +210,26 @@ def test_suites_of_pages_say_what_the_pages_say(name: str, tmp_path: Path) -> No
     assert [] == [line for line in promised if line not in said]
 
 
+def test_figures_of_the_page_on_costs_are_those_that_were_measured() -> None:
+    """
+    Each figure stands in a row of the performance page that has the same name.
+    """
+    costs = (ROOT / "docs/how-to/know-costs-and-remains.md").read_text()
+    measured = (ROOT / "docs/explanation/performance.md").read_text().splitlines()
+    figures = re.findall(r"^\| .+ \| (\S.*) \| (S\d+) \|$", costs, re.MULTILINE)
+    rows = [
+        (figure, [line for line in measured if line.startswith(f"| {row} ")])
+        for figure, row in figures
+    ]
+
+    assert figures
+    assert [] == [
+        figure
+        for figure, lines in rows
+        if not any(re.search(rf"(?<![\d.]){figure} +\|", line) for line in lines)
+    ]
+
+
 def test_readme_has_two_commands_of_one_line() -> None:
     """
     The main job and the tests are one line each, from a clone to the result.
