@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, NewType
 
@@ -34,6 +34,7 @@ __all__ = [
     "Payload",
     "Receipt",
     "Record",
+    "Rescue",
     "RowCount",
     "StagedFile",
     "Table",
@@ -331,6 +332,23 @@ class Account:
 
 
 @attrs.frozen(kw_only=True)
+class Rescue:
+    """
+    Where values of one load were rescued, without the values.
+
+    Attributes:
+        table: Whose rows have them.
+        place: Path in the payload, of names that the schema has alone: entries
+            of a map and items of a list are ``*``, what nobody knows is ``?``.
+        row_count: Rows with something rescued at that place.
+    """
+
+    table: TableName
+    place: str
+    row_count: int
+
+
+@attrs.frozen(kw_only=True)
 class TableReport:
     """
     What one load did to one table.
@@ -359,7 +377,12 @@ class LoadReport:
         tables: One report a table, sorted by name.
         dead: Its dead letters, without payloads.
         rescued_row_count: Rows with something in ``_rescued_data``.
+        rescues: Where in the payloads, by table and place.
         reason: Why the load as a whole is parked, or None.
+        oldest_received_at: When the first of its records was received; None if
+            it was never read whole, or by an earlier version.
+        newest_received_at: When the last of them was.
+        begun_at: When it was taken up to be read.
     """
 
     load_id: LoadId
@@ -370,7 +393,32 @@ class LoadReport:
     tables: Sequence[TableReport] = ()
     dead: Sequence[DeadLetter] = ()
     rescued_row_count: int = 0
+    rescues: Sequence[Rescue] = ()
     reason: str | None = None
+    oldest_received_at: datetime | None = None
+    newest_received_at: datetime | None = None
+    begun_at: datetime | None = None
+
+    @property
+    def queued(self) -> timedelta | None:
+        """
+        How long its first record waited until the load was begun.
+        """
+        return _between(self.oldest_received_at, self.begun_at)
+
+    @property
+    def carrying(self) -> timedelta | None:
+        """
+        How long it took from then on until it was settled.
+        """
+        return _between(self.begun_at, self.settled_at)
+
+    @property
+    def end_to_end(self) -> timedelta | None:
+        """
+        Both together: from its first record's receipt until it was settled.
+        """
+        return _between(self.oldest_received_at, self.settled_at)
 
     @property
     def is_parked(self) -> bool:
@@ -380,6 +428,10 @@ class LoadReport:
         return self.reason is not None or any(
             table.state == "parked" for table in self.tables
         )
+
+
+def _between(first: datetime | None, last: datetime | None) -> timedelta | None:
+    return None if first is None or last is None else last - first
 
 
 @attrs.frozen(kw_only=True)
