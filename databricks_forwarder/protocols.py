@@ -50,6 +50,7 @@ __all__ = [
     "EventCounts",
     "GroupingRouter",
     "LearningRouter",
+    "ListingEventCounts",
     "Loader",
     "Naming",
     "PreviewingRouter",
@@ -411,6 +412,38 @@ class EventCounts(Protocol):
     ) -> Mapping[str, TableName]:
         """
         Answer as `give` would now; nothing is given.
+        """
+
+
+@runtime_checkable
+class ListingEventCounts(EventCounts, Protocol):
+    """
+    Event counts that can be looked through as a whole.
+
+    C6. `kept` tells the messages of every kind by day, and `names` all names
+    given; both as they are now, what this host is about to bring along
+    included, and nothing is changed by either: nothing is made, moved or
+    learnt.
+    """
+
+    def kept(self, *, since: date) -> Mapping[EventKind, Mapping[date, int]]:
+        """
+        Messages of each kind on each day (UTC) from *since* on, inclusive (C6).
+
+        Kinds and days without any are left out.
+
+        Raises:
+            TransientError: They can't be read now.
+            SetupError: A person must act first.
+        """
+
+    def names(self) -> Mapping[str, TableName]:
+        """
+        All names given, by their owners (C6).
+
+        Raises:
+            TransientError: They can't be read now.
+            SetupError: A person must act first.
         """
 
 

@@ -18,6 +18,7 @@ from databricks_forwarder._databricks.count_statements import (
     HaveNamesGuard,
     SelectCounted,
     SelectDays,
+    SelectKept,
     SelectNames,
     TryWriting,
     create_counts,
@@ -115,6 +116,14 @@ USING (
 ON held.owner = new.owner
 WHEN NOT MATCHED THEN INSERT (owner, table_name, generation)
   VALUES (new.owner, new.table_name, new.generation)""",
+    ),
+    (
+        SelectKept(COUNTED, date(2026, 3, 1)),
+        """\
+SELECT kind, day, sum(messages) AS messages
+FROM `main`.`s`.`_forwarder_event_counts`
+WHERE load_id = '' AND kind <> '' AND day >= DATE'2026-03-01'
+GROUP BY kind, day""",
     ),
     (
         SelectNames(NAMED, 7),

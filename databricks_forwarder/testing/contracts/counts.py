@@ -1,5 +1,5 @@
 """
-What event counts must do: clauses C1 to C5.
+What event counts must do: clauses C1 to C5, and C6 of those that list.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from databricks_forwarder._abilities import offers
 from databricks_forwarder.model import EventKind, LoadId, TableName
+from databricks_forwarder.protocols import ListingEventCounts
 from databricks_forwarder.testing.contracts._clause import Contract, clause
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from databricks_forwarder.protocols import EventCounts
@@ -50,6 +52,9 @@ def _names(*names: str) -> list[TableName]:
 class EventCountsContract(Contract):
     """
     Inherit this to examine event counts.
+
+    C6, of `databricks_forwarder.protocols.ListingEventCounts`, is asked of those
+    that are such.
     """
 
     _to_close: list[EventCounts]
@@ -365,3 +370,75 @@ class EventCountsContract(Contract):
 
         assert len(owners) == len(names)
         assert "x" in names
+
+    @clause("C6")
+    def test_c6_every_kind_is_told_by_day(self) -> None:
+        """
+        All kinds, those that look alike too, come with each day's messages.
+        """
+        counts = self._open()
+        counts.add(_LOADS[0], {kind: 10 + i for i, kind in enumerate(_KINDS)}, on=_DAY)
+        counts.add(_LOADS[1], {_KIND: 1}, on=_DAY)
+        counts.add(_LOADS[2], {_KIND: 5}, on=_DAY + timedelta(days=1))
+        expected = {kind: {_DAY: 10 + i} for i, kind in enumerate(_KINDS)}
+        expected[_KIND] = {_DAY: 11, _DAY + timedelta(days=1): 5}
+
+        assert expected == _kept(counts, _LONG_AGO, expected)
+
+    @clause("C6")
+    def test_c6_the_first_day_is_included(self) -> None:
+        """
+        The day asked from is told; days before it, and kinds of them, are not.
+        """
+        counts = self._open()
+        before = _DAY - timedelta(days=1)
+        counts.add(_LOADS[0], {_KIND: 1, _KINDS[1]: 1}, on=before)
+        counts.add(_LOADS[1], {_KIND: 2}, on=_DAY)
+        expected = {_KIND: {_DAY: 2}}
+
+        assert expected == _kept(counts, _DAY, expected)
+
+    @clause("C6")
+    def test_c6_all_names_are_told(self) -> None:
+        """
+        Every owner comes with its name, whichever call it was given in.
+        """
+        counts = self._open()
+        counts.give({"a": _names("x")})
+        counts.give({"b": _names("x", "y")})
+        expected = {"a": "x", "b": "y"}
+
+        assert expected == (
+            counts.names() if offers(counts, ListingEventCounts) else expected
+        )
+
+    @clause("C6")
+    def test_c6_looking_changes_nothing(self) -> None:
+        """
+        Before anything is there, there is nothing to tell, and it goes on so.
+        """
+        counts = self._open()
+        if not offers(counts, ListingEventCounts):
+            return
+        at_first = (counts.kept(since=_LONG_AGO), counts.names())
+        counts.add(_LOADS[0], {_KIND: 3}, on=_DAY)
+        counts.give({"a": _names("x")})
+        for _ in range(2):
+            found = (counts.kept(since=_LONG_AGO), counts.names())
+        expected_totals, expected_names = {_KIND: 3}, {"a": "x"}
+
+        assert ({}, {}) == at_first
+        assert ({_KIND: {_DAY: 3}}, expected_names) == found
+        assert expected_totals == counts.totals([_KIND], since=_LONG_AGO)
+        assert expected_names == counts.given(["a"])
+
+
+def _kept(
+    counts: EventCounts, since: date, otherwise: Mapping[EventKind, Mapping[date, int]]
+) -> Mapping[EventKind, Mapping[date, int]]:
+    """
+    What is told from a day on; of counts that can't list, *otherwise*.
+    """
+    if not offers(counts, ListingEventCounts):
+        return otherwise
+    return counts.kept(since=since)
