@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         OffsetRange,
         ParquetFile,
         Payload,
+        Prospect,
         RowCount,
         StagedFile,
         Table,
@@ -48,6 +49,7 @@ __all__ = [
     "ErasingBatcher",
     "ErasingLoader",
     "EventCounts",
+    "ForeseeingRouter",
     "GroupingRouter",
     "LearningRouter",
     "ListingEventCounts",
@@ -355,6 +357,26 @@ class PreviewingRouter(Router, Protocol):
     ) -> Mapping[EventKey, Table | None]:
         """
         Answer as `route` would now; nothing is kept of it.
+        """
+
+
+@runtime_checkable
+class ForeseeingRouter(Router, Protocol):
+    """
+    A router that can say which kinds are on their way to tables of their own.
+
+    R7. `foresee` tells of each kind that it counts, once; what it tells of a
+    kind's table is what `route` answers, and it changes no answer.
+    """
+
+    def foresee(self, *, at: datetime) -> Sequence[Prospect]:
+        """
+        Tell how far each kind is, the likeliest to be next first (R7).
+
+        Raises:
+            TransientError: The counts can't be read now.
+            SetupError: A person must act first.
+            ConfigurationError: They can't be looked through.
         """
 
 
