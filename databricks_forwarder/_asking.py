@@ -11,6 +11,7 @@ from databricks_forwarder._door import admit_all
 from databricks_forwarder._letters import DeadLetterFilter
 from databricks_forwarder._plan import Plan, plan
 from databricks_forwarder._reconcile import Reconciliation, reconcile
+from databricks_forwarder._report.report import Report, report_of
 from databricks_forwarder._status import status_of
 from databricks_forwarder.errors import ConfigurationError
 from databricks_forwarder.protocols import ErasingBatcher, TellingLoader
@@ -126,6 +127,23 @@ class Asking:
         documents = [payload.document for payload in admitted]
         pipeline = self._pipeline
         return plan(documents, pipeline.router, pipeline.common, at=self._clock.now())
+
+    def report(self, *, days: int = 14) -> Report:
+        """
+        Make a page on what arrived, what is late, dead, and promoted next.
+
+        It is one HTML file without a script, which fetches nothing and shows no
+        payload. Counts that hosts share are asked for in the workspace; while
+        they can't be read, the page says so.
+
+        Args:
+            days: How far to look back, from 1 to 400.
+
+        Raises:
+            ConfigurationError: So many days can't be looked back.
+        """
+        router, at = self._pipeline.router, self._clock.now()
+        return report_of(self._batcher, router, self.status(), at=at, days=days)
 
     def check(self) -> Sequence[Finding]:
         """
