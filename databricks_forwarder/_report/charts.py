@@ -33,14 +33,10 @@ __all__ = [
 class Frame:
     """
     The room that a plot has, in units of its own.
-
-    Attributes:
-        labels: How many labels there is room for below.
     """
 
     width: int
     height: int
-    labels: int
     left: int = 56
     right: int = 12
     top: int = 14
@@ -73,9 +69,9 @@ class Frame:
         return round(self.left + self.plot_width * share, 2)
 
 
-WIDE = Frame(1000, 240, 10)
-NARROW = Frame(420, 240, 5)
-SMALL = Frame(330, 190, 3, left=64)
+WIDE = Frame(1000, 240)
+NARROW = Frame(420, 240)
+SMALL = Frame(330, 190, left=64)
 
 
 @attrs.frozen
@@ -200,12 +196,10 @@ def _plot(  # noqa: PLR0913, PLR0917 (as for the two above)
         lines.append(
             tag("text", spelled(top * share), x=frame.left - 8, y=y + 4, class_="end")
         )
-    every = math.ceil(len(marks) / frame.labels) or 1
-    # From the right: the latest has its label whatever is left out.
-    shown = list(reversed(list(reversed(marks))[::every]))
+    shown = _shown(frame, marks)
     below = [
-        tag("text", label, x=frame.x(at), y=frame.height - 8, class_="middle")
-        for at, label in shown
+        tag("text", label, x=x, y=frame.height - 8, class_="middle")
+        for x, label in shown
     ]
     return tag(
         "svg",
@@ -217,6 +211,25 @@ def _plot(  # noqa: PLR0913, PLR0917 (as for the two above)
         role="img",
         aria_label=title,
     )
+
+
+# As wide as a letter of a label is in a wide font.
+_LETTER = 8.5
+
+
+def _shown(
+    frame: Frame, marks: Sequence[tuple[float, str]]
+) -> Sequence[tuple[float, str]]:
+    """
+    The labels that there is room for, and where their middles are.
+    """
+    widest = max((len(label) for _, label in marks), default=0) * _LETTER
+    room = max(int(frame.plot_width // (widest + 12)), 1)
+    every = max(math.ceil(len(marks) / room), 1)
+    # From the right: the latest has its label whatever is left out.
+    kept = list(reversed(marks))[::every][::-1]
+    rightmost = frame.width - widest / 2
+    return [(round(min(frame.x(at), rightmost), 2), label) for at, label in kept]
 
 
 @attrs.frozen

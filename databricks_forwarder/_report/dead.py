@@ -4,15 +4,21 @@ The section that tells what is dead, set aside or rescued, and why.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from databricks_forwarder._markup import Html, joined, named, table, tag
-from databricks_forwarder._report.pieces import figure, scrolled, section, shares
+from databricks_forwarder._report.pieces import (
+    bar,
+    figure,
+    scrolled,
+    section,
+    shares,
+)
 from databricks_forwarder._report.words import count, moment, plural
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from databricks_forwarder._report.facts import DeadGroup, Facts
     from databricks_forwarder._report.lately import Lately
@@ -94,41 +100,46 @@ def _set_aside(load: LoadReport) -> Sequence[tuple[object, str, object]]:
 
 def _rescued(lately: Lately) -> Html:
     total = sum(load.rescued_row_count for load in lately.loads)
+    days = plural(lately.facts.days, "day")
     if not total:
-        text = f"No value had to be rescued in the last {plural(lately.facts.days, 'day')}."
-        return figure("Rescued values", tag("p", text))
-    places: Counter[str] = Counter()
-    tables: Counter[str] = Counter()
-    untold = 0
-    for load in lately.loads:
-        untold += 0 if load.rescues else load.rescued_row_count
-        for rescue in load.rescues:
-            places[rescue.place] += rescue.row_count
-            tables[rescue.table] += rescue.row_count
+        said = f"No value had to be rescued in the last {days}."
+        return figure("Rescued values", tag("p", said))
+    untold = sum(load.rescued_row_count for load in lately.loads if not load.rescues)
+    said = f"Of {plural(untold, 'row')} it is not recorded where."
+    places = _by_place(lately.loads)
     return figure(
-        f"Rescued values: {plural(total, 'row')} in the last "
-        f"{plural(lately.facts.days, 'day')} with something in _rescued_data",
-        _sums(
-            "By place and reason",
-            [(_reason(place), n) for place, n in places.most_common()],
-        ),
-        _sums("By table", [(named(name), n) for name, n in tables.most_common()]),
-        tag(
-            "p", f"Of {plural(untold, 'row')} it is not recorded where.", class_="muted"
-        )
-        if untold
-        else None,
+        f"Rescued values: {plural(total, 'row')} in the last {days} with something in "
+        "_rescued_data",
+        tag("ul", *_items(places[:_SHOWN]), class_="shares"),
+        _more(len(places) - _SHOWN, "place"),
+        tag("p", said, class_="muted") if untold else None,
     )
 
 
-def _sums(title: str, rows: Sequence[tuple[object, int]]) -> Html | None:
-    if not rows:
-        return None
-    shown: list[tuple[object, float, object]] = [
-        (name, number, plural(number, "row")) for name, number in rows[:_SHOWN]
-    ]
-    more = _more(len(rows) - _SHOWN, title.removeprefix("By "))
-    return joined([tag("h3", title), shares(shown, "odd"), more])
+def _by_place(loads: Sequence[LoadReport]) -> Sequence[tuple[str, Counter[str]]]:
+    """
+    Of each place its rows by table, the most rows first.
+    """
+    places: dict[str, Counter[str]] = defaultdict(Counter)
+    for load in loads:
+        for rescue in load.rescues:
+            places[rescue.place][rescue.table] += rescue.row_count
+    return sorted(places.items(), key=lambda each: (-each[1].total(), each[0]))
+
+
+def _items(places: Sequence[tuple[str, Counter[str]]]) -> Iterator[Html]:
+    for place, tables in places:
+        within = joined(
+            joined([", " if at else "in ", named(name), f" {count(number)}"])
+            for at, (name, number) in enumerate(tables.most_common(_SHOWN))
+        )
+        yield tag(
+            "li",
+            tag("span", _reason(place), class_="what"),
+            tag("span", plural(tables.total(), "row"), class_="said"),
+            bar(tables.total() / places[0][1].total(), "odd"),
+            tag("span", within, class_="below"),
+        )
 
 
 def _reason(place: str) -> Html:

@@ -5,7 +5,6 @@ A report as a value: a page that a person looks at.
 from __future__ import annotations
 
 import html
-import os
 import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from databricks_forwarder._report.page import page
 from databricks_forwarder.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    import os
     from datetime import datetime
 
     from databricks_forwarder._report.facts import Foresight

@@ -83,7 +83,7 @@ th,td{text-align:left;vertical-align:top;padding:6px 14px 6px 0;
 border-bottom:1px solid var(--line)}
 th bdi{white-space:normal}
 td{min-width:5.5em}
-td:first-child{min-width:12em}td time{white-space:nowrap}
+td:first-child{min-width:12em}time{white-space:nowrap}
 .n{text-align:right;font-variant-numeric:tabular-nums}
 tbody tr:last-child td{border-bottom:0}
 details{margin-top:12px;font-size:14px}
