@@ -12,6 +12,7 @@ from databricks_forwarder._letters import DeadLetterFilter
 from databricks_forwarder._plan import Plan, plan
 from databricks_forwarder._reconcile import Reconciliation, reconcile
 from databricks_forwarder._report.report import Report, report_of
+from databricks_forwarder._shown import Loads
 from databricks_forwarder._status import status_of
 from databricks_forwarder.errors import ConfigurationError
 from databricks_forwarder.protocols import ErasingBatcher, TellingLoader
@@ -64,13 +65,13 @@ class Asking:
         """
         The reports of the latest committed loads, newest first.
         """
-        return self._batcher.loads(limit)
+        return Loads(self._batcher.loads(limit))
 
     def parked(self) -> Sequence[LoadReport]:
         """
         The reports of the loads that are set aside, oldest first.
         """
-        return self._batcher.parked()
+        return Loads(self._batcher.parked())
 
     def dead_letters(
         self, where: DeadLetterFilter = _EVERY_LETTER

@@ -16,6 +16,9 @@ from typing import Literal, NewType
 
 import attrs
 
+from databricks_forwarder._markup import facts
+from databricks_forwarder._markup import table as table_of
+
 __all__ = [
     "Account",
     "BatcherStatus",
@@ -399,6 +402,37 @@ class LoadReport:
     oldest_received_at: datetime | None = None
     newest_received_at: datetime | None = None
     begun_at: datetime | None = None
+
+    def _repr_html_(self) -> str:
+        told = {
+            "Settled at": self.settled_at,
+            "Attempt": self.attempt,
+            **{name.title(): n for name, n in attrs.asdict(self.account).items()},
+            "Rows with rescued values": self.rescued_row_count,
+            "Queued": self.queued,
+            "Carried for": self.carrying,
+            "End to end": self.end_to_end,
+            "Parked as a whole": self.reason,
+        }
+        rows = [
+            (
+                table.table,
+                table.row_count,
+                table.file_count,
+                table.size_bytes,
+                table.state,
+                table.reason or "",
+            )
+            for table in self.tables
+        ]
+        headers = ("Table", "Rows", "Files", "Bytes", "State", "Reason")
+        dead = [(each.offset, each.message_count, each.reason) for each in self.dead]
+        return facts(
+            f"Load {self.load_id}",
+            table_of(("", ""), [each for each in told.items() if each[1] is not None]),
+            table_of(headers, rows, caption="Tables", numbers=(1, 2, 3)),
+            table_of(("Offset", "Messages", "Reason"), dead, caption="Dead letters"),
+        )
 
     @property
     def queued(self) -> timedelta | None:
