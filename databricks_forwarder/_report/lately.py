@@ -88,15 +88,6 @@ class Lately:
         today = utc_day(self.facts.at)
         return [today - timedelta(days=ago) for ago in range(self.facts.days)][::-1]
 
-    def by_day(self, value: Callable[[LoadReport], float]) -> Sequence[float]:
-        """
-        Sum a value of the loads over each day.
-        """
-        sums: Counter[date] = Counter()
-        for load in self.loads:
-            sums[utc_day(load.settled_at)] += value(load)  # type: ignore[assignment]
-        return [sums[day] for day in self.days]
-
     def daily(self) -> Sequence[Bars]:
         """
         Rows by table on each day, and what went to none.
