@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from databricks_forwarder._abilities import offers
+from databricks_forwarder.abilities import ForeseeingRouter
 from databricks_forwarder.errors import ForwarderError
-from databricks_forwarder.protocols import ForeseeingRouter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -7,13 +7,9 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from databricks_forwarder._databricks.count_statements import (
-    COUNTS,
-    NAMES,
-    create_counts,
-    create_names,
-)
+from databricks_forwarder._databricks.count_statements import COUNTS, create_counts
 from databricks_forwarder._databricks.fates import AlreadyThereError, MissingTableError
+from databricks_forwarder._databricks.name_statements import NAMES, create_names
 from databricks_forwarder._databricks.repeats import repeated
 
 if TYPE_CHECKING:
@@ -54,7 +50,7 @@ class SharedTables:
             self._repeated(create(statement.table))
         return self._repeated(statement)
 
-    def look(self, statement: CountStatement) -> Sequence[tuple[Any, ...]]:
+    def look(self, statement: Statement) -> Sequence[tuple[Any, ...]]:
         """
         Run one that only asks; a table that is absent has no rows, and stays so.
         """

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 import attrs
 
 from databricks_forwarder._abilities import offers
+from databricks_forwarder.abilities import ListingEventCounts
 from databricks_forwarder.errors import ConfigurationError
 from databricks_forwarder.model import Prospect, Table, TableName
 from databricks_forwarder.mparticle.batch import EVENT_TYPES
 from databricks_forwarder.mparticle.names import common_name, kind_name, owner_of
-from databricks_forwarder.protocols import ListingEventCounts
 from databricks_forwarder.routers._foresight import likely_day, per_day
 from databricks_forwarder.routers._giving import Proposed, give_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from databricks_forwarder.model import EventKey, EventKind, LoadId
     from databricks_forwarder.protocols import EventCounts, Naming
@@ -194,6 +194,16 @@ class ThresholdRouter:
             per_day=rate,
             likely_on=likely_on,
         )
+
+    def promoted(
+        self, kinds: Collection[EventKind], /
+    ) -> Mapping[EventKind, TableName]:
+        """
+        The tables of their own that *kinds* were given, rare or frequent now.
+        """
+        owners = {kind: owner_of(kind) for kind in kinds if kind.event_type is not None}
+        given = self.counts.given(list(owners.values()))
+        return {kind: given[owner] for kind, owner in owners.items() if owner in given}
 
     @property
     def _window(self) -> timedelta:

@@ -11,17 +11,18 @@ import sqlglot
 
 from databricks_forwarder._databricks.count_statements import (
     COUNTS,
-    NAMES,
     AddCounts,
-    GiveNames,
     HaveCountsGuard,
-    HaveNamesGuard,
     SelectCounted,
     SelectDays,
-    SelectKept,
-    SelectNames,
     TryWriting,
     create_counts,
+)
+from databricks_forwarder._databricks.name_statements import (
+    NAMES,
+    GiveNames,
+    HaveNamesGuard,
+    SelectNames,
     create_names,
 )
 from databricks_forwarder._databricks.statements import Name, Statement
@@ -116,14 +117,6 @@ USING (
 ON held.owner = new.owner
 WHEN NOT MATCHED THEN INSERT (owner, table_name, generation)
   VALUES (new.owner, new.table_name, new.generation)""",
-    ),
-    (
-        SelectKept(COUNTED, date(2026, 3, 1)),
-        """\
-SELECT kind, day, sum(messages) AS messages
-FROM `main`.`s`.`_forwarder_event_counts`
-WHERE load_id = '' AND kind <> '' AND day >= DATE'2026-03-01'
-GROUP BY kind, day""",
     ),
     (
         SelectNames(NAMED, 7),
