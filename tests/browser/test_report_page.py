@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from databricks_forwarder._report.report import Report
 
+# The first of them waits for two weeks to be lived.
+pytestmark = pytest.mark.timeout(300)
+
 SCHEMES = ("light", "dark")
 WIDTHS = (1280, 390)
 SECTIONS = ("arrived", "late", "dead", "promoted", "sizes", "account")
