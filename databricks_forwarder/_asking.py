@@ -142,7 +142,7 @@ class Asking:
         they can't be read, the page says so.
 
         Args:
-            days: How far to look back, from 1 to 400.
+            days: How far to look back, from 1 to 400; in UTC, today included.
 
         Raises:
             ConfigurationError: So many days can't be looked back.

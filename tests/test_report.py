@@ -619,8 +619,8 @@ def test_an_account_that_does_not_add_up_is_told() -> None:
 
 
 @pytest.fixture(name="forwarder")
-def _forwarder(tmp_path: Path) -> Any:
-    clock = FakeClock(AT)
+def _forwarder(tmp_path: Path, clock: FakeClock) -> Any:
+    clock.set(AT)
     with Forwarder.for_lake(
         tmp_path / "lake", spool=tmp_path / "spool", clock=clock, events_threshold=3
     ) as forwarder:
@@ -646,6 +646,21 @@ def test_a_forwarder_makes_a_report(forwarder: Forwarder) -> None:
         (rescue.place, rescue.row_count) for rescue in load.rescues
     ]
     assert timedelta(minutes=90) == load.queued
+
+
+@pytest.mark.parametrize(("days", "rows"), [(1, 1), (2, 3)])
+def test_a_report_looks_back_whole_days(
+    forwarder: Forwarder, clock: FakeClock, days: int, rows: int
+) -> None:
+    """
+    Yesterday's loads are told from its first moment on, if it is looked back to.
+    """
+    clock.set(AT + timedelta(hours=35, minutes=59))
+    forwarder.submit(make_payload(make_event()))
+    forwarder.flush()
+    text = re.sub("<[^>]*>", "", forwarder.report(days=days).html)
+
+    assert f"mparticle_otherevents{rows}" in text.partition("Rows a file")[2]
 
 
 @pytest.mark.parametrize("days", [0, -1, 401])

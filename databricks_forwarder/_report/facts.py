@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from databricks_forwarder._abilities import offers
+from databricks_forwarder._report.words import utc_day
 from databricks_forwarder.abilities import ForeseeingRouter
 from databricks_forwarder.errors import ForwarderError
 
@@ -69,7 +70,7 @@ class Facts:
 
     Attributes:
         at: The moment that it tells of.
-        days: How many days it looks back.
+        days: How many days it looks back, in UTC, today included.
         spool_id: Whose account it is.
         status: How it stands.
         loads: Of those days: the reports of committed loads, newest first.
@@ -93,14 +94,14 @@ def gather(
     """
     Ask a batcher for what a report shows.
     """
-    since = at - timedelta(days=days)
-    loads = [load for load in batcher.loads(_EVERY_LOAD) if load.settled_at > since]
+    first = utc_day(at) - timedelta(days=days - 1)
+    loads = batcher.loads(_EVERY_LOAD)
     return Facts(
         at=at,
         days=days,
         spool_id=batcher.id,
         status=status,
-        loads=loads,
+        loads=[load for load in loads if utc_day(load.settled_at) >= first],
         parked=batcher.parked(),
         dead=dead_groups(batcher.dead_letters()),
         foresight=foreseen,

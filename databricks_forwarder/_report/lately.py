@@ -67,8 +67,10 @@ class Lately:
         """
         All of them, oldest first.
         """
-        first = self.facts.at - timedelta(days=self.facts.days)
-        parked = [load for load in self.facts.parked if load.settled_at > first]
+        first = self.days[0]
+        parked = [
+            each for each in self.facts.parked if utc_day(each.settled_at) >= first
+        ]
         every = [*self.facts.loads, *parked]
         return sorted(every, key=lambda load: load.settled_at)
 
