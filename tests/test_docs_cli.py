@@ -40,6 +40,7 @@ RUNS = {
     "check": [["--lake", "lake"]],
     "report": [["--lake", "lake"]],
     "reconcile": [["--lake", "lake"]],
+    "backfill": [["--lake", "lake"]],
     "erase": [["--person", "person.json", "--lake", "lake"]],
 }
 
