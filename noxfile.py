@@ -234,7 +234,8 @@ def browser(session: nox.Session) -> None:
     session.install("-e", ".", *group("browser"))
     pictures = str(Path(session.create_tmp()).resolve() / "screenshots")
     required = {"REPORT_BROWSER": "required", "REPORT_SCREENSHOTS": pictures}
-    pytest = ("-m", "pytest", "tests/browser", *session.posargs)
+    patient = ("-o", "faulthandler_timeout=280")
+    pytest = ("-m", "pytest", "tests/browser", *patient, *session.posargs)
     session.run("python", *pytest, env=required)
 
 

@@ -1,7 +1,8 @@
 """
 A lake that a host has lived with for two weeks: what a report is looked at with.
 
-All is drawn with a seed, and the clock stands where it is told to.
+All is drawn with a seed, and the clock stands where it is told to. The picture in
+the README, ``docs/images/report.png``, is the upper part of what it looks like.
 """
 
 from __future__ import annotations
