@@ -124,6 +124,17 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def links(session: nox.Session) -> None:
+    """
+    Ask for each page of others that the documentation links to; by request only.
+
+    Links between the project's own pages are checked by the tests.
+    """
+    session.install("-e", ".[lake,cli,testing]", *group("docs"))
+    session.run("sphinx-build", "-q", "-b", "linkcheck", "docs", "docs/_build/links")
+
+
+@nox.session
 def examples(session: nox.Session) -> None:
     """
     Run each example as a program of its own, in a folder of its own.
