@@ -5,6 +5,7 @@ A forwarder in memory is one line, tells what it loaded, and fails on order.
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -18,11 +19,12 @@ from databricks_forwarder.errors import (
 from databricks_forwarder.routers.function import FunctionRouter
 from databricks_forwarder.testing.clock import FakeClock
 from databricks_forwarder.testing.faults import Fail, Faults, Killed
-from databricks_forwarder.testing.fixtures import fake_clock, forwarder
+from databricks_forwarder.testing.fixtures import fake_clock, forwarder, workspace
 from databricks_forwarder.testing.memory import Memory, MemoryForwarder
 from databricks_forwarder.testing.payloads import make_event, make_payload
+from databricks_forwarder.testing.workspace import Workspace
 
-__all__ = ["fake_clock", "forwarder"]
+__all__ = ["fake_clock", "forwarder", "workspace"]
 
 HOME = make_event("screen_view", screen_name="Home")
 
@@ -233,3 +235,27 @@ def test_faults_can_be_ordered_for_any_part() -> None:
         part.append(2)
 
     assert 2 == part.count(0) + part.count(1)
+
+
+def test_the_workspace_goes_by_the_fake_clock(
+    workspace: Workspace, fake_clock: FakeClock, tmp_path: Path
+) -> None:
+    """
+    With one clock for both, ninety minutes pass at once, and all is loaded.
+    """
+    with Forwarder.for_databricks(
+        workspace.settings,
+        endpoint=workspace.endpoint,
+        spool=tmp_path / "spool.db",
+        clock=fake_clock,
+    ) as forwarder:
+        forwarder.submit(make_payload(HOME))
+        fake_clock.advance(minutes=90)
+        report = forwarder.tick()
+    query = "SELECT count(*) AS n, year(current_timestamp()) AS year FROM {}"
+    table = "main.mparticle.mparticle_otherevents"
+
+    assert report is not None
+    assert [{"n": 1, "year": fake_clock.now().year}] == workspace.query(
+        query.format(table)
+    ).to_pylist()
