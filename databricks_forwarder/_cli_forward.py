@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Generator, Iterable, Iterator, Sequence
 
-    from databricks_forwarder._plan import Plan
     from databricks_forwarder.model import LoadReport
+    from databricks_forwarder.plans import Plan
 
 __all__ = ["forward", "plan"]
 

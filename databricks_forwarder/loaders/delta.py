@@ -30,6 +30,7 @@ import pyarrow as pa
 from databricks_forwarder._delta_fates import crossed
 from databricks_forwarder._disk import disk_error, make_folder, sync
 from databricks_forwarder._parquet import Footer, read_footer
+from databricks_forwarder.answers import Described
 from databricks_forwarder.errors import (
     ForwarderError,
     MissingExtraError,
@@ -37,6 +38,11 @@ from databricks_forwarder.errors import (
     TransientError,
 )
 from databricks_forwarder.loaders._counting import counted
+from databricks_forwarder.loaders._delta_describing import (
+    commit_told,
+    new_columns,
+    schema_told,
+)
 from databricks_forwarder.loaders._delta_erasing import delete_places
 from databricks_forwarder.loaders._delta_files import (
     RANGED,
@@ -150,6 +156,28 @@ class DeltaLoader:
         row_count = sum(file.row_count for file in files)
         return LoadResult(row_count, was_repeat=was_repeat)
 
+    def describe(
+        self,
+        load_id: LoadId,
+        table: TableName,
+        schema: pa.Schema,
+        files: Sequence[StagedFile],
+        /,
+    ) -> Described:
+        """
+        Tell the Delta schema to be written, and the commit; the log is read.
+        """
+        folder = self.path(table)
+        with self._crossing(f"looking at table {table} in {folder}"):
+            found = self._found(table)
+            held = None if found is None else _schema_of(found)
+            grown = widened(held or pa.schema([]), schema, table)
+            return Described(
+                is_there=found is not None,
+                preparing=schema_told(self._engine, folder, held, grown),
+                loading=commit_told(folder, load_id, files),
+            )
+
     def count_rows(
         self, batcher_id: str, tables: Collection[TableName], /
     ) -> Mapping[TableName, Mapping[LoadId, RowCount]]:
@@ -243,8 +271,7 @@ class DeltaLoader:
         if found is None:
             self._create(table, grown)
         elif not grown.equals(held):
-            known = set(held)
-            added = pa.schema(column for column in grown if column not in known)
+            added = new_columns(held, grown)
             found.alter.add_columns(self._engine.Schema.from_arrow(added).fields)
         # Most tables have one schema, which is large: one is enough to keep.
         self._schemas[table] = schema if grown.equals(schema) else grown

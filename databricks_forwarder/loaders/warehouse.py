@@ -20,7 +20,6 @@ levels and write conflicts", read 2026-11-23.
 from __future__ import annotations
 
 from contextlib import closing
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
@@ -33,8 +32,6 @@ from databricks_forwarder._databricks.fates import (
 )
 from databricks_forwarder._databricks.repeats import repeated
 from databricks_forwarder._databricks.statements import (
-    MAX_COPY_FILES,
-    AddColumns,
     CopyInto,
     CountLoad,
     CountRows,
@@ -43,14 +40,18 @@ from databricks_forwarder._databricks.statements import (
     identifier,
 )
 from databricks_forwarder._databricks.types import from_sql_type
-from databricks_forwarder._table_columns import column_comments
 from databricks_forwarder.errors import PermanentError, SchemaError, SetupError
-from databricks_forwarder.loaders._schemas import added, covers, widened
+from databricks_forwarder.loaders._schemas import covers
 from databricks_forwarder.loaders._warehouse_check import findings
 from databricks_forwarder.loaders._warehouse_erasing import (
     delete_places,
     placed_tables,
     places_in,
+)
+from databricks_forwarder.loaders._warehouse_steps import (
+    copies,
+    described,
+    preparation,
 )
 from databricks_forwarder.model import LoadResult, RowCount
 
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
 
     from databricks_forwarder._databricks.client import DatabricksClient
     from databricks_forwarder._databricks.statements import Statement
+    from databricks_forwarder.answers import Described
     from databricks_forwarder.erasure import Place
     from databricks_forwarder.model import Finding, LoadId, StagedFile, TableName
     from databricks_forwarder.mparticle.person import Person
@@ -69,9 +71,6 @@ _T = TypeVar("_T")
 
 # How often the thread that waits for counts looks up; nothing depends on it.
 _LOOK_SECONDS = 60.0
-
-_CLUSTERED_ON = "_event_timestamp"
-_COMMENT = "Events forwarded from mParticle, one row each."
 
 
 class WarehouseLoader:
@@ -135,10 +134,27 @@ class WarehouseLoader:
         """
         was_repeat = True
         row_count = 0
-        for some in _thousands(files):
-            was_repeat &= self._load_prepared(load_id, table, some, row_count)
-            row_count += sum(file.row_count for file in some)
+        for statement, some in copies(self._client, load_id, table, files):
+            expected = sum(file.row_count for file in some)
+            was_repeat &= self._load_prepared(table, statement, expected, row_count)
+            row_count += expected
         return LoadResult(row_count, was_repeat=was_repeat and bool(files))
+
+    def describe(
+        self,
+        load_id: LoadId,
+        table: TableName,
+        schema: pa.Schema,
+        files: Sequence[StagedFile],
+        /,
+    ) -> Described:
+        """
+        Give the statements as they would be sent; nobody is asked.
+
+        What is known of *table* is what was last seen of it: see `survey`.
+        """
+        seen = dict(self._held)
+        return described(self._client, load_id, table, schema, files, seen=seen)
 
     def count_rows(
         self, batcher_id: str, tables: Collection[TableName], /
@@ -218,22 +234,15 @@ class WarehouseLoader:
         if table not in self._held:
             self._look([table])
         held = self._held.pop(table)
-        grown = widened(held or pa.schema([]), schema, table)
-        if held is None:
-            self._create(table, grown)
-        elif new := added(held, grown, table):
-            self._run(AddColumns(self._client.table(table), new))
+        grown, statement = preparation(self._client, table, held, schema)
+        if isinstance(statement, CreateTable):
+            self._create(table, statement)
+        elif statement is not None:
+            self._run(statement)
         self._held[table] = grown
 
-    def _create(self, table: TableName, columns: pa.Schema) -> None:
-        name = self._client.table(table)
-        statement = CreateTable(
-            table=name,
-            columns=columns,
-            comments=column_comments(),
-            comment=_COMMENT,
-            cluster_by=_CLUSTERED_ON if _CLUSTERED_ON in columns.names else None,
-        )
+    def _create(self, table: TableName, statement: CreateTable) -> None:
+        name = statement.table
         try:
             self._run(statement)
         except AlreadyThereError as error:
@@ -249,14 +258,10 @@ class WarehouseLoader:
             raise SetupError(msg) from error
 
     def _load_prepared(
-        self,
-        load_id: LoadId,
-        table: TableName,
-        files: Sequence[StagedFile],
-        earlier_count: int,
+        self, table: TableName, statement: CopyInto, expected: int, earlier_count: int
     ) -> bool:
         def copy() -> bool:
-            return self._copy(load_id, table, files, earlier_count)
+            return self._copy(table, statement, expected, earlier_count)
 
         try:
             return repeated(copy, self._client.clock)
@@ -269,30 +274,23 @@ class WarehouseLoader:
             return repeated(copy, self._client.clock)
 
     def _copy(
-        self,
-        load_id: LoadId,
-        table: TableName,
-        files: Sequence[StagedFile],
-        earlier_count: int,
+        self, table: TableName, statement: CopyInto, expected: int, earlier_count: int
     ) -> bool:
         """
         Load some files; whether the table held them already.
 
         Args:
-            load_id: The load.
             table: Where to.
-            files: At most a thousand.
+            statement: What loads them.
+            expected: Their rows.
             earlier_count: Rows of the load's files before these.
         """
-        (folder,) = {str(PurePosixPath(file.uri).parent) for file in files}
-        names = [PurePosixPath(file.uri).name for file in files]
-        target = self._client.table(table)
-        expected = sum(file.row_count for file in files)
+        load_id = statement.load_id
         try:
-            ((_, inserted, *_),) = self._run(CopyInto(target, load_id, folder, names))
+            ((_, inserted, *_),) = self._run(statement)
         except MissingPathError:
             # Loaded and then removed, or never loaded: the rows tell.
-            ((there,),) = self._run(CountLoad(target, load_id))
+            ((there,),) = self._run(CountLoad(statement.table, load_id))
             if there < earlier_count + expected:
                 raise
             return True
@@ -320,8 +318,3 @@ def _type_of(text: str) -> pa.DataType:
         return from_sql_type(text)
     except ValueError:
         return pa.opaque(pa.null(), text, "databricks")
-
-
-def _thousands(files: Sequence[StagedFile]) -> Iterator[Sequence[StagedFile]]:
-    for first in range(0, len(files), MAX_COPY_FILES):
-        yield files[first : first + MAX_COPY_FILES]

@@ -5,7 +5,7 @@ Several routers as one: each key goes to the first that answers for it.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from databricks_forwarder._abilities import offers
 from databricks_forwarder.errors import ConfigurationError
@@ -13,17 +13,22 @@ from databricks_forwarder.protocols import (
     GroupingRouter,
     LearningRouter,
     PreviewingRouter,
+    SimulatingRouter,
 )
+from databricks_forwarder.routers._standing_in import reasons_of, stand_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
+    from databricks_forwarder.answers import Reason, Simulation
     from databricks_forwarder.model import EventKey, LoadId, Table
     from databricks_forwarder.mparticle.batch import Batch
-    from databricks_forwarder.protocols import Router
+    from databricks_forwarder.protocols import EventCounts, Router
 
 __all__ = ["FirstMatch"]
+
+_Answer = TypeVar("_Answer")
 
 
 class FirstMatch:
@@ -34,6 +39,8 @@ class FirstMatch:
     loaded is told to all that learn, with the messages of all keys: mParticle
     counts everything that was forwarded, whichever table it went to. Groups
     are named by the first router that names any, and by no other.
+
+    What other thresholds would have done is told by the first that can tell it.
 
     It can preview if all of them can. Each then previews for itself: where two
     of them would each give one and the same new name, the preview shows it
@@ -48,17 +55,19 @@ class FirstMatch:
 
     group: Callable[[Batch], str | None]
     preview: Callable[..., Mapping[EventKey, Table | None]]
+    simulate: Callable[..., Simulation]
 
     def __init__(self, *routers: Router) -> None:
         if not routers:
             raise ConfigurationError("FirstMatch needs at least one router")
         self.routers = routers
-        # Both are set only if they can do their work: who has a `group` is asked
+        # They are set only if they can do their work: who has a `group` is asked
         # for each batch, and who has a `preview` must give no name.
-        for router in routers:
+        for router in reversed(routers):
             if offers(router, GroupingRouter):
                 self.group = router.group
-                break
+            if offers(router, SimulatingRouter):
+                self.simulate = router.simulate
         if all(offers(router, PreviewingRouter) for router in routers):
             self.preview = self._preview
 
@@ -84,6 +93,21 @@ class FirstMatch:
             if offers(router, LearningRouter):
                 router.loaded(load_id, counts, at=at)
 
+    def explain(
+        self, counts: Mapping[EventKey, int], /, *, at: datetime
+    ) -> Mapping[EventKey, Reason]:
+        """
+        Give the reason of the first that answers; of who gives none, its name.
+        """
+        asked = [partial(reasons_of, router, at=at) for router in self.routers]
+        return _first_answers(asked, counts)
+
+    def rehearsal(self, over: Callable[[EventCounts], EventCounts], /) -> FirstMatch:
+        """
+        Put together what stands in for each.
+        """
+        return FirstMatch(*(stand_in(router, over) for router in self.routers))
+
     def _preview(
         self, counts: Mapping[EventKey, int], /, *, at: datetime
     ) -> Mapping[EventKey, Table | None]:
@@ -96,17 +120,15 @@ class FirstMatch:
 
 
 def _first_answers(
-    asked: Iterable[
-        Callable[[Mapping[EventKey, int]], Mapping[EventKey, Table | None]]
-    ],
+    asked: Iterable[Callable[[Mapping[EventKey, int]], Mapping[EventKey, _Answer]]],
     counts: Mapping[EventKey, int],
-) -> Mapping[EventKey, Table | None]:
-    tables: dict[EventKey, Table | None] = {}
+) -> Mapping[EventKey, _Answer]:
+    found: dict[EventKey, _Answer] = {}
     left = dict(counts)
     for ask in asked:
         if not left:
             break
         answers = ask(left)
-        tables.update({key: answers[key] for key in left if key in answers})
+        found.update({key: answers[key] for key in left if key in answers})
         left = {key: count for key, count in left.items() if key not in answers}
-    return tables
+    return found
