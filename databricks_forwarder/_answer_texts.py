@@ -34,14 +34,17 @@ def amount(count: int, what: str = "message") -> str:
 
 def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """
-    Cells of one width in each column, those of the first to the left.
+    Cells of one width in each column; under the head, numbers to the right.
     """
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for first, *rest in rows:
+    columns = list(zip(*rows, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    rights = [all(cell[:1].isdigit() for cell in column[1:]) for column in columns]
+    for row in rows:
         cells = (
-            cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True)
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(row, widths, rights, strict=True)
         )
-        yield "  ".join([first.ljust(widths[0]), *cells]).rstrip()
+        yield "  ".join(cells).rstrip()
 
 
 def kind_text(kind: EventKind | EventKey) -> str:
@@ -130,9 +133,8 @@ def _kept(reason: Reason) -> str:
 def _rare(reason: Reason) -> str:
     window = _window(reason)
     return (
-        f"{_counted(window)}. {window.missing:,} more are missing to the "
-        f"{window.threshold:,} that a table of its own takes: until then it goes to "
-        "the common table."
+        f"{_counted(window)}, {window.missing:,} less than the {window.threshold:,} "
+        "that a table of its own takes. Until then it goes to the common table."
     )
 
 
@@ -144,7 +146,7 @@ def _window(reason: Reason) -> Window:
 
 
 def _no_event(_: Reason) -> str:
-    return "A batch without events is one row of the common table, and is not counted."
+    return "A batch without events is one row, and never has a table of its own."
 
 
 def _by_setting(what: str) -> Callable[[Reason], str]:
@@ -165,7 +167,7 @@ def _left_out(_: Reason) -> str:
 _SENTENCES: Mapping[str, Callable[[Reason], str]] = {
     "chosen": _by_setting("It came from a partner feed, whose table has a chosen name"),
     "dropped": _by_setting("It is a batch without events, and those are not forwarded"),
-    "feed": _by_setting("It came from a partner feed, which has one table"),
+    "feed": _by_setting("It came from a partner feed, and a feed has one table"),
     "frequent": _frequent,
     "kept": _kept,
     "left out": _left_out,

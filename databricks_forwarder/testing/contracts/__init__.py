@@ -13,6 +13,7 @@ import pytest
 # Without this a failing contract prints a bare AssertionError: pytest rewrites
 # assertions only in the modules it is told of.
 pytest.register_assert_rewrite(
+    "databricks_forwarder.testing.contracts.asking",
     "databricks_forwarder.testing.contracts.batcher",
     "databricks_forwarder.testing.contracts.counts",
     "databricks_forwarder.testing.contracts.destination",
