@@ -193,9 +193,9 @@ def _simulation_lines(simulation: Simulation) -> Iterator[str]:
         f"{amount(simulation.message_count)} {days}; "
         f"{amount(simulation.kind_count, 'kind')} of event"
     )
-    head = ("threshold", "tables", "more", "fewer", "in the common table", "")
+    head = ("threshold", "tables", "more", "fewer", "in the common table", "share", "")
     today = simulation.today
-    rows = [_row(simulation, today, " now")]
+    rows = [_row(simulation, today, "now")]
     rows += [_row(simulation, each, "") for each in simulation.outcomes]
     yield from aligned([head, *rows])
     for outcome in simulation.outcomes:
@@ -210,12 +210,13 @@ def _row(simulation: Simulation, outcome: Outcome, mark: str) -> tuple[str, ...]
     common = outcome.common_message_count
     share = 100 * common / simulation.message_count if simulation.message_count else 0
     return (
-        f"{outcome.threshold:,}{mark}",
+        f"{outcome.threshold:,}",
         f"{len(outcome.tables):,}",
         f"{len(outcome.gained):,}",
         f"{len(outcome.lost):,}",
         f"{common:,}",
         f"{share:.1f} %",
+        mark,
     )
 
 

@@ -25,7 +25,7 @@ from databricks_forwarder._scratch import load_folder
 from databricks_forwarder._suppressed import suppressions_of
 from databricks_forwarder._table_columns import schema_of
 from databricks_forwarder._table_files import TableFiles
-from databricks_forwarder.answers import Described
+from databricks_forwarder.answers import Described, Reason
 from databricks_forwarder.batchers.rules import take
 from databricks_forwarder.errors import ForwarderError
 from databricks_forwarder.model import (
@@ -53,7 +53,6 @@ if TYPE_CHECKING:
     from databricks_forwarder._pipeline import Pipeline
     from databricks_forwarder._progress import Tally
     from databricks_forwarder._suppression import Suppressions
-    from databricks_forwarder.answers import Reason
     from databricks_forwarder.model import EventKey, ParquetFile, Payload, TableName
     from databricks_forwarder.protocols import Loader, Router, Stager
     from databricks_forwarder.settings import UploadPolicy
@@ -198,7 +197,10 @@ class _Rehearsal:
         self.dropped += tally.dropped
         self.rescued_row_count += tally.rescued_row_count
         for key, count in tally.counts.items():
-            reason = reasons[key]
+            # As in the walk, what only the second look can read is left out.
+            reason = reasons.get(key) or Reason(
+                key=key, table=self.parts.common, rule="left out"
+            )
             if reason.table is not None:
                 gathering = self.tables.setdefault(reason.table.name, _Gathering())
                 gathering.event_types.append(reason.table.event_type)
