@@ -103,9 +103,9 @@ def test_a_rare_kind_is_told_what_is_missing() -> None:
     assert [
         "custom_event 'Sign Up' of type 'navigation': goes to table shop_otherevents.",
         (
-            "4 messages of this kind were forwarded from 2026-03-01 to 2026-03-31 (UTC), "
-            "and 2 are at hand: 6 in all, 4 less than the 10 that a table of its own "
-            "takes. Until then it goes to the common table."
+            "4 messages of this kind were forwarded from 2026-03-01 to 2026-03-31 "
+            "(UTC), and 2 are at hand: 6 in all, 4 less than the 10 that a table of "
+            "its own takes. Until then it goes to the common table."
         ),
     ] == str(found).splitlines()
 
@@ -128,9 +128,9 @@ def test_a_frequent_kind_is_told_its_new_name() -> None:
             "event_navigation_signup."
         ),
         (
-            "9 messages of this kind were forwarded from 2026-03-01 to 2026-03-31 (UTC), "
-            "and 1 is at hand: 10 in all, and 10 are enough for a table of its own. It "
-            "keeps its table, also when it becomes rare."
+            "9 messages of this kind were forwarded from 2026-03-01 to 2026-03-31 "
+            "(UTC), and 1 is at hand: 10 in all, and 10 are enough for a table of "
+            "its own. It keeps its table, also when it becomes rare."
         ),
         "The name is new: it will be given in the load that brings this.",
     ] == str(found).splitlines()
@@ -287,8 +287,8 @@ def test_a_name_with_a_hash_is_told_why() -> None:
         (
             EventKey("custom_event", event_name="a" * 300),
             (
-                "Its name ends with a hash because what it is made from is too long for a "
-                "name, or has neither letter nor digit."
+                "Its name ends with a hash because what it is made from is too long "
+                "for a name, or has neither letter nor digit."
             ),
         ),
     ],
@@ -487,7 +487,7 @@ def test_a_simulation_reads_well() -> None:
 
     assert [
         "1,500 messages from 2026-03-01 to 2026-03-31 (UTC); 1 kind of event",
-        "threshold  tables  more  fewer  in the common table  share",
+        "threshold  tables  more  fewer  in the common table    share",
         "   10,000       0     0      1                1,500  100.0 %  now",
         "    1,000       1     0      0                    0    0.0 %",
         "    2,000       0     0      1                1,500  100.0 %",
