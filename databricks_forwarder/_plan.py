@@ -10,7 +10,6 @@ without asking for it.
 from __future__ import annotations
 
 import tempfile
-from collections import Counter
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,29 +19,19 @@ import attrs
 from databricks_forwarder._abilities import offers
 from databricks_forwarder._chunks import count_keys, write_rows
 from databricks_forwarder._disk import disk_errors
+from databricks_forwarder._plan_tables import Gathering
 from databricks_forwarder._rehearsal import decided, rehearsed
 from databricks_forwarder._scratch import load_folder
 from databricks_forwarder._suppressed import suppressions_of
-from databricks_forwarder._table_columns import schema_of
 from databricks_forwarder._table_files import TableFiles
-from databricks_forwarder.answers import Described, Reason
+from databricks_forwarder.answers import Reason
 from databricks_forwarder.batchers.rules import take
-from databricks_forwarder.errors import ForwarderError
-from databricks_forwarder.model import (
-    Lease,
-    LoadId,
-    Offset,
-    OffsetRange,
-    Record,
-    StagedFile,
-)
+from databricks_forwarder.model import Lease, LoadId, Offset, OffsetRange, Record
 from databricks_forwarder.mparticle.keys import KeyMaker
-from databricks_forwarder.plans import Plan, PlannedFile, PlannedLoad, PlannedTable
+from databricks_forwarder.plans import Plan, PlannedLoad
 from databricks_forwarder.protocols import (
-    DescribingLoader,
     GroupingRouter,
     LearningRouter,
-    PlacingStager,
     SurveyingLoader,
 )
 
@@ -54,7 +43,7 @@ if TYPE_CHECKING:
     from databricks_forwarder._progress import Tally
     from databricks_forwarder._suppression import Suppressions
     from databricks_forwarder.model import EventKey, ParquetFile, Payload, TableName
-    from databricks_forwarder.protocols import Loader, Router, Stager
+    from databricks_forwarder.protocols import Router
     from databricks_forwarder.settings import UploadPolicy
 
 __all__ = ["plan"]
@@ -154,7 +143,7 @@ class _Rehearsal:
     parts: Pipeline
     at: datetime
     suppressions: Suppressions
-    tables: dict[TableName, _Gathering] = attrs.field(factory=dict)
+    tables: dict[TableName, Gathering] = attrs.field(factory=dict)
     loads: list[PlannedLoad] = attrs.field(factory=list)
     dead: dict[int, str] = attrs.field(factory=dict)
     dropped: int = 0
@@ -197,15 +186,13 @@ class _Rehearsal:
         self.dropped += tally.dropped
         self.rescued_row_count += tally.rescued_row_count
         for key, count in tally.counts.items():
+            common = self.parts.common
             # As in the walk, what only the second look can read is left out.
-            reason = reasons.get(key) or Reason(
-                key=key, table=self.parts.common, rule="left out"
+            reason = reasons.get(key) or Reason(key=key, table=common, rule="left out")
+            table = reason.table or common
+            self.tables.setdefault(table.name, Gathering()).add(
+                table.event_type, key, count, reason
             )
-            if reason.table is not None:
-                gathering = self.tables.setdefault(reason.table.name, _Gathering())
-                gathering.event_types.append(reason.table.event_type)
-                gathering.keys[key] += count
-                gathering.reasons.setdefault(key, reason)
         for file in files:
             self.tables[file.table].files.append(file)
         self.loads.append(
@@ -223,95 +210,15 @@ class _Rehearsal:
         if look and offers(self.parts.loader, SurveyingLoader):
             self.parts.loader.survey(list(self.tables))
         return Plan(
-            tables=tuple(self._table(name) for name in sorted(self.tables)),
+            tables=tuple(
+                self.tables[name].planned(name, self.parts.loader, self.parts.stager)
+                for name in sorted(self.tables)
+            ),
             loads=tuple(self.loads),
             dropped=self.dropped,
             dead=self.dead,
             rescued_row_count=self.rescued_row_count,
         )
-
-    def _table(self, name: TableName) -> PlannedTable:
-        gathering = self.tables[name]
-        told, problem = _told(self.parts.loader, self.parts.stager, name, gathering)
-        return PlannedTable(
-            table=name,
-            event_type=gathering.event_type,
-            message_count=gathering.keys.total(),
-            keys=gathering.keys,
-            reasons=gathering.reasons,
-            files=tuple(
-                PlannedFile(
-                    load_id=file.load_id,
-                    name=file.name,
-                    row_count=file.row_count,
-                    size_bytes=file.size_bytes,
-                )
-                for file in gathering.files
-            ),
-            is_there=told.is_there,
-            preparing=told.preparing,
-            loading=told.loading,
-            problem=problem,
-        )
-
-
-@attrs.define
-class _Gathering:
-    """
-    What one table would get so far.
-    """
-
-    event_types: list[str | None] = attrs.field(factory=list)
-    keys: Counter[EventKey] = attrs.field(factory=Counter)
-    reasons: dict[EventKey, Reason] = attrs.field(factory=dict)
-    files: list[ParquetFile] = attrs.field(factory=list)
-
-    @property
-    def event_type(self) -> str | None:
-        """
-        The event type whose columns it has; None for those of all.
-        """
-        first, *others = dict.fromkeys(self.event_types)
-        return None if others else first
-
-    @property
-    def loads(self) -> Mapping[LoadId, Sequence[ParquetFile]]:
-        """
-        Its files by load, in order.
-        """
-        loads: dict[LoadId, list[ParquetFile]] = {}
-        for file in self.files:
-            loads.setdefault(file.load_id, []).append(file)
-        return loads
-
-
-def _told(
-    loader: Loader, stager: Stager, name: TableName, gathering: _Gathering
-) -> tuple[Described, str | None]:
-    """
-    Ask the loader what it would run, and what is in its way.
-    """
-    if not offers(loader, DescribingLoader):
-        return Described(is_there=None), None
-    schema = schema_of(gathering.event_type)
-    try:
-        each = [
-            loader.describe(load_id, name, schema, _placed(stager, files))
-            for load_id, files in gathering.loads.items()
-        ]
-    except ForwarderError as error:
-        return Described(is_there=None), str(error)
-    loading = tuple(text for one in each for text in one.loading)
-    return attrs.evolve(each[0], loading=loading), None
-
-
-def _placed(stager: Stager, files: Sequence[ParquetFile]) -> Sequence[StagedFile]:
-    """
-    Tell where the files would be; none, if the stager can't tell.
-    """
-    if not offers(stager, PlacingStager):
-        return []
-    return [stager.place(file) for file in files]
 
 
 def _do_nothing() -> None:

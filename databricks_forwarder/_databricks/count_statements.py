@@ -34,7 +34,6 @@ __all__ = [
     "HaveNamesGuard",
     "SelectCounted",
     "SelectDays",
-    "SelectKept",
     "SelectNames",
     "TryWriting",
     "create_counts",
@@ -215,30 +214,6 @@ class SelectDays:
 
 
 @attrs.frozen
-class SelectKept:
-    """
-    Ask how often each kind was forwarded: kind, day, messages.
-
-    Attributes:
-        since: The first day.
-    """
-
-    table: Name
-    since: date
-
-    def to_sql(self) -> str:
-        """
-        Its text.
-        """
-        return (
-            "SELECT kind, day, sum(messages) AS messages\n"
-            f"FROM {self.table}\n"
-            f"WHERE load_id = '' AND kind <> '' AND day >= {_spelled(self.since)}\n"
-            "GROUP BY kind, day"
-        )
-
-
-@attrs.frozen
 class GiveNames:
     """
     Give names to owners, all or none; none if others were given meanwhile.
@@ -356,7 +331,6 @@ CountStatement = (
     | HaveNamesGuard
     | SelectCounted
     | SelectDays
-    | SelectKept
     | SelectNames
 )
 """A statement about one of the two tables."""

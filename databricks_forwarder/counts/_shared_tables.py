@@ -54,7 +54,7 @@ class SharedTables:
             self._repeated(create(statement.table))
         return self._repeated(statement)
 
-    def look(self, statement: CountStatement) -> Sequence[tuple[Any, ...]]:
+    def look(self, statement: Statement) -> Sequence[tuple[Any, ...]]:
         """
         Run one that only asks; a table that is absent has no rows, and stays so.
         """

@@ -37,12 +37,8 @@ from databricks_forwarder.errors import (
     SetupError,
     TransientError,
 )
+from databricks_forwarder.loaders import _delta_describing as told
 from databricks_forwarder.loaders._counting import counted
-from databricks_forwarder.loaders._delta_describing import (
-    commit_told,
-    new_columns,
-    schema_told,
-)
 from databricks_forwarder.loaders._delta_erasing import delete_places
 from databricks_forwarder.loaders._delta_files import (
     RANGED,
@@ -174,8 +170,8 @@ class DeltaLoader:
             grown = widened(held or pa.schema([]), schema, table)
             return Described(
                 is_there=found is not None,
-                preparing=schema_told(self._engine, folder, held, grown),
-                loading=commit_told(folder, load_id, files),
+                preparing=told.schema_told(self._engine, folder, held, grown),
+                loading=told.commit_told(folder, load_id, files),
             )
 
     def count_rows(
@@ -271,7 +267,7 @@ class DeltaLoader:
         if found is None:
             self._create(table, grown)
         elif not grown.equals(held):
-            added = new_columns(held, grown)
+            added = told.new_columns(held, grown)
             found.alter.add_columns(self._engine.Schema.from_arrow(added).fields)
         # Most tables have one schema, which is large: one is enough to keep.
         self._schemas[table] = schema if grown.equals(schema) else grown

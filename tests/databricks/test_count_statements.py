@@ -18,12 +18,12 @@ from databricks_forwarder._databricks.count_statements import (
     HaveNamesGuard,
     SelectCounted,
     SelectDays,
-    SelectKept,
     SelectNames,
     TryWriting,
     create_counts,
     create_names,
 )
+from databricks_forwarder._databricks.listing_statements import SelectKept
 from databricks_forwarder._databricks.statements import Name, Statement
 
 DAY = date(2026, 3, 31)
