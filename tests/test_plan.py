@@ -134,6 +134,21 @@ def test_a_plan_is_made_with_groups(memory: InMemory) -> None:
     assert "payload 1 would be dead: the router's group raised" in str(found)
 
 
+def test_a_plan_of_dead_payloads_alone_has_no_tables(memory: InMemory) -> None:
+    """
+    A load in which nothing can be read is a load, and asks the router nothing.
+    """
+
+    def broken(_: EventKey) -> str:
+        raise AssertionError
+
+    router = FunctionRouter(broken, group=lambda _: str(1 // 0))
+    with memory.forwarder(router=router) as forwarder:
+        found = forwarder.plan([batch(custom("A"))])
+
+    assert ((), [0], 1) == (found.tables, list(found.dead), len(found.loads))
+
+
 class Previewing:
     """
     A router of one's own that can preview, and has groups.
