@@ -7,18 +7,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, overload
 
 from databricks_forwarder._abilities import offers
+from databricks_forwarder._backfill import read
 from databricks_forwarder._door import admit, admit_all
 from databricks_forwarder._explain import explain_key, explain_payload, simulate
 from databricks_forwarder._letters import DeadLetterFilter
 from databricks_forwarder._plan import plan
 from databricks_forwarder._reconcile import Reconciliation, reconcile
 from databricks_forwarder._status import status_of
+from databricks_forwarder.abilities import ErasingBatcher, TellingLoader
 from databricks_forwarder.errors import ConfigurationError
 from databricks_forwarder.model import EventKey
-from databricks_forwarder.protocols import ErasingBatcher, TellingLoader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from pyarrow.dataset import Dataset
 
     from databricks_forwarder._due import Due
     from databricks_forwarder._pipeline import Pipeline
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from databricks_forwarder._worker import Worker
     from databricks_forwarder.answers import Reason, Simulation
     from databricks_forwarder.erasure import Erasure
-    from databricks_forwarder.model import DeadLetter, Finding, LoadReport
+    from databricks_forwarder.model import DeadLetter, EventKind, Finding, LoadReport
     from databricks_forwarder.plans import Plan
     from databricks_forwarder.protocols import Batcher, Clock, Loader
     from databricks_forwarder.settings import UploadPolicy
@@ -110,7 +113,8 @@ class Asking:
             ConfigurationError: The loader is none that counts.
             ForwarderError: The tables can't be counted now.
         """
-        return reconcile(self._batcher, self._loader)
+        common = self._pipeline.common.name
+        return reconcile(self._batcher, self._loader, common)
 
     def checkpoint(self) -> Mapping[str, str]:
         """
@@ -199,6 +203,29 @@ class Asking:
             SetupError: A person must act first.
         """
         return simulate(threshold, self._pipeline.router, at=self._clock.now())
+
+    def read(self, kind: EventKind | None = None) -> Dataset:
+        """
+        Read a lake's events as they are now, whichever tables they are in.
+
+        The answer is the same before, while and after a kind gets a table of
+        its own, and while its rows are moved there.
+
+        Args:
+            kind: Whose rows, without those of partner feeds, which have tables
+                of their own; None for all events.
+
+        Returns:
+            A pyarrow data set: DuckDB, Polars and pyarrow itself read it, of
+            the files only what they need, and as often as they like.
+
+        Raises:
+            ConfigurationError: The tables are none that this process can read:
+                ask the views of a workspace with SQL.
+            ForwarderError: They can't be read now.
+        """
+        pipeline = self._pipeline
+        return read(self._loader, pipeline.router, pipeline.common.name, kind)
 
     def check(self) -> Sequence[Finding]:
         """

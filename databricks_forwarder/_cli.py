@@ -16,7 +16,7 @@ import attrs
 
 from databricks_forwarder._cli_arguments import parse_arguments
 from databricks_forwarder._cli_ask import explain, plan, simulate
-from databricks_forwarder._cli_destination import check, reconcile
+from databricks_forwarder._cli_destination import backfill, check, reconcile
 from databricks_forwarder._cli_erase import erase
 from databricks_forwarder._cli_forward import forward
 from databricks_forwarder._cli_letters import dead_letters, replay
@@ -211,5 +211,6 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, Output], int]] = {
     "repair": repair,
     "check": check,
     "reconcile": reconcile,
+    "backfill": backfill,
     "erase": erase,
 }

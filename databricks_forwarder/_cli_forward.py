@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from databricks_forwarder._cli_intake import Intake
-from databricks_forwarder._cli_opening import open_forwarder
+from databricks_forwarder._cli_opening import open_routing
 from databricks_forwarder._cli_output import Output, account_as_text, load_as_json
 from databricks_forwarder._cli_reading import found_in
 from databricks_forwarder._cli_sources import require_readable
@@ -37,7 +37,7 @@ def forward(arguments: argparse.Namespace, output: Output) -> int:
     spool = spool_of(arguments)
     if not arguments.files:
         require_spool(spool)
-    with open_forwarder(arguments, spool) as forwarder:
+    with open_routing(arguments, spool) as forwarder:
         intake = Intake(forwarder)
         problems = _receive(arguments.files, intake, spool, output)
         reports: Sequence[LoadReport] = ()

@@ -11,9 +11,13 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from databricks_forwarder._cli_workspace import require_no_place, workspace_of
+from databricks_forwarder._cli_workspace import (
+    counts_of,
+    require_no_place,
+    schema_name,
+    workspace_of,
+)
 from databricks_forwarder._forwarder import Forwarder
-from databricks_forwarder.errors import ConfigurationError
 from databricks_forwarder.settings import ConnectionSettings
 
 if TYPE_CHECKING:
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
     from databricks_forwarder._parts import Counts
     from databricks_forwarder.protocols import EventCounts
 
-__all__ = ["MAX_PAYLOAD_BYTES", "open_forwarder", "open_shadow"]
+__all__ = ["MAX_PAYLOAD_BYTES", "open_routing", "open_shadow"]
 
 # Where hosts that share a lake keep their counts: see `counts.delta`.
 _SHARED = "_forwarder_event_counts"
@@ -32,7 +36,7 @@ MAX_PAYLOAD_BYTES = 8 * 2**20
 """Most bytes of a payload that the command line takes."""
 
 
-def open_forwarder(arguments: argparse.Namespace, spool: Path) -> Forwarder:
+def open_routing(arguments: argparse.Namespace, spool: Path) -> Forwarder:
     """
     Open a forwarder into the destination that the arguments name.
 
@@ -42,9 +46,6 @@ def open_forwarder(arguments: argparse.Namespace, spool: Path) -> Forwarder:
     if not arguments.databricks:
         require_no_place(arguments)
         return _open_lake(arguments, arguments.lake, spool)
-    if arguments.schema_name is not None:
-        msg = "the schema of a workspace is what DATABRICKS_FORWARDER_SCHEMA_NAME says"
-        raise ConfigurationError(msg)
     settings, endpoint = workspace_of(arguments)
     if arguments.events_threshold is not None:
         settings = attrs.evolve(settings, events_threshold=arguments.events_threshold)
@@ -53,6 +54,7 @@ def open_forwarder(arguments: argparse.Namespace, spool: Path) -> Forwarder:
         spool=spool,
         endpoint=endpoint,
         connection=_connection(arguments),
+        counts=counts_of(arguments, "shared"),
         max_payload_bytes=MAX_PAYLOAD_BYTES,
     )
 
@@ -61,19 +63,17 @@ def _open_lake(
     arguments: argparse.Namespace,
     lake: Path | str,
     spool: Path,
-    counts: Counts | EventCounts = "local",
+    counts: Counts | EventCounts | None = None,
 ) -> Forwarder:
     return Forwarder.for_lake(
         lake,
         spool=spool,
-        counts=counts,
+        counts=counts or counts_of(arguments, "local"),
         connection=_connection(arguments),
         events_threshold=(
             10_000 if arguments.events_threshold is None else arguments.events_threshold
         ),
-        schema_name=(
-            "mparticle" if arguments.schema_name is None else arguments.schema_name
-        ),
+        schema_name=schema_name(arguments),
         max_payload_bytes=MAX_PAYLOAD_BYTES,
     )
 
@@ -97,7 +97,7 @@ def open_shadow(arguments: argparse.Namespace) -> Iterator[Forwarder]:
     with tempfile.TemporaryDirectory(prefix="databricks-forwarder-") as folder:
         spool = Path(folder, "spool.db")
         if arguments.databricks:
-            opened = open_forwarder(arguments, spool)
+            opened = open_routing(arguments, spool)
         else:
             require_no_place(arguments)
             lake, counts = _known(arguments.lake, Path(folder))

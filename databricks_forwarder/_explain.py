@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from databricks_forwarder._abilities import offers
 from databricks_forwarder._rehearsal import decided, rehearsed
+from databricks_forwarder.abilities import GroupingRouter, SimulatingRouter
 from databricks_forwarder.errors import ConfigurationError
 from databricks_forwarder.mparticle.keys import KeyMaker
-from databricks_forwarder.protocols import GroupingRouter, SimulatingRouter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

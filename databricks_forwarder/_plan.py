@@ -24,16 +24,16 @@ from databricks_forwarder._rehearsal import decided, rehearsed
 from databricks_forwarder._scratch import load_folder
 from databricks_forwarder._suppressed import suppressions_of
 from databricks_forwarder._table_files import TableFiles
+from databricks_forwarder.abilities import (
+    GroupingRouter,
+    LearningRouter,
+    SurveyingLoader,
+)
 from databricks_forwarder.answers import Reason
 from databricks_forwarder.batchers.rules import take
 from databricks_forwarder.model import Lease, LoadId, Offset, OffsetRange, Record
 from databricks_forwarder.mparticle.keys import KeyMaker
 from databricks_forwarder.plans import Plan, PlannedLoad
-from databricks_forwarder.protocols import (
-    GroupingRouter,
-    LearningRouter,
-    SurveyingLoader,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -11,10 +11,10 @@ import attrs
 
 from databricks_forwarder._abilities import offers
 from databricks_forwarder._table_columns import schema_of
+from databricks_forwarder.abilities import DescribingLoader, PlacingStager
 from databricks_forwarder.answers import Described
 from databricks_forwarder.errors import ForwarderError
 from databricks_forwarder.plans import PlannedFile, PlannedTable
-from databricks_forwarder.protocols import DescribingLoader, PlacingStager
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -13,10 +13,10 @@ import attrs
 
 from databricks_forwarder._abilities import offers
 from databricks_forwarder._routes import ask
+from databricks_forwarder.abilities import ListingEventCounts
 from databricks_forwarder.answers import Reason
 from databricks_forwarder.counts._giving import newly_given
 from databricks_forwarder.errors import RouteError, SetupError, TransientError
-from databricks_forwarder.protocols import ListingEventCounts
 from databricks_forwarder.routers._giving import Proposed
 from databricks_forwarder.routers._standing_in import reasons_of, stand_in
 

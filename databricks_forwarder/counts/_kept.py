@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from databricks_forwarder._databricks.count_statements import SelectNames
 from databricks_forwarder._databricks.listing_statements import SelectKept
+from databricks_forwarder._databricks.name_statements import SelectNames
 from databricks_forwarder.model import TableName
 
 if TYPE_CHECKING:

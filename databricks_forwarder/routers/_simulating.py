@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import attrs
 
 from databricks_forwarder._abilities import offers
+from databricks_forwarder.abilities import ListingEventCounts
 from databricks_forwarder.answers import Outcome, SimulatedTable, Simulation
 from databricks_forwarder.errors import ConfigurationError
 from databricks_forwarder.mparticle.names import candidates, is_kind, owner_of
-from databricks_forwarder.protocols import ListingEventCounts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence

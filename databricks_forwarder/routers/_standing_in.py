@@ -7,13 +7,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from databricks_forwarder._abilities import offers
-from databricks_forwarder.answers import Reason
-from databricks_forwarder.protocols import (
+from databricks_forwarder.abilities import (
     ExplainingRouter,
     GroupingRouter,
     PreviewingRouter,
     RehearsingRouter,
 )
+from databricks_forwarder.answers import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -11,19 +11,21 @@ import sqlglot
 
 from databricks_forwarder._databricks.count_statements import (
     COUNTS,
-    NAMES,
     AddCounts,
-    GiveNames,
     HaveCountsGuard,
-    HaveNamesGuard,
     SelectCounted,
     SelectDays,
-    SelectNames,
     TryWriting,
     create_counts,
-    create_names,
 )
 from databricks_forwarder._databricks.listing_statements import SelectKept
+from databricks_forwarder._databricks.name_statements import (
+    NAMES,
+    GiveNames,
+    HaveNamesGuard,
+    SelectNames,
+    create_names,
+)
 from databricks_forwarder._databricks.statements import Name, Statement
 
 DAY = date(2026, 3, 31)

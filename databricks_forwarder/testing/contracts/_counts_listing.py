@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from databricks_forwarder._abilities import offers
-from databricks_forwarder.protocols import ListingEventCounts
+from databricks_forwarder.abilities import ListingEventCounts
 from databricks_forwarder.testing.contracts._clause import clause
 from databricks_forwarder.testing.contracts._counts_hooks import (
     DAY,

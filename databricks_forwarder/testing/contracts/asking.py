@@ -12,8 +12,8 @@ import attrs
 
 from databricks_forwarder._abilities import offers
 from databricks_forwarder._rehearsal import rehearsed
+from databricks_forwarder.abilities import LearningRouter
 from databricks_forwarder.model import LoadId, ParquetFile, TableName
-from databricks_forwarder.protocols import LearningRouter
 from databricks_forwarder.testing.contracts._clause import Contract, clause
 from databricks_forwarder.testing.contracts._samples import (
     LOAD,
@@ -28,13 +28,13 @@ from databricks_forwarder.testing.contracts.router import ODD_KEYS
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from databricks_forwarder.model import EventKey, StagedFile, Table
-    from databricks_forwarder.protocols import (
+    from databricks_forwarder.abilities import (
         DescribingLoader,
         ExplainingRouter,
         PlacingStager,
-        Router,
     )
+    from databricks_forwarder.model import EventKey, StagedFile, Table
+    from databricks_forwarder.protocols import Router
 
 __all__ = [
     "AskedRouterContract",
@@ -49,7 +49,7 @@ _TABLE = TableName("event_navigation_größe")
 
 class AskedRouterContract(Contract):
     """
-    R8 and R9 of `databricks_forwarder.protocols`, for routers that do both.
+    R8 and R9 of `databricks_forwarder.abilities`, for routers that do both.
 
     Attributes:
         message_count: Messages of each key in a load. Choose it so that the
@@ -167,7 +167,7 @@ def _learn(
 
 class PlacingStagerContract(Contract):
     """
-    S6 of `databricks_forwarder.protocols.PlacingStager`.
+    S6 of `databricks_forwarder.abilities.PlacingStager`.
     """
 
     @abstractmethod
@@ -206,7 +206,7 @@ class PlacingStagerContract(Contract):
 
 class DescribingLoaderContract(Contract):
     """
-    L14 of `databricks_forwarder.protocols.DescribingLoader`.
+    L14 of `databricks_forwarder.abilities.DescribingLoader`.
     """
 
     @abstractmethod

@@ -26,7 +26,7 @@ class EventCountsContract(Listing, Naming, Counting):
     """
     Inherit this to examine event counts.
 
-    C6, of `databricks_forwarder.protocols.ListingEventCounts`, is asked of those
+    C6, of `databricks_forwarder.abilities.ListingEventCounts`, is asked of those
     that are such.
     """
 
