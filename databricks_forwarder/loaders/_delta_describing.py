@@ -8,14 +8,48 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from databricks_forwarder.answers import Described
+from databricks_forwarder.loaders._schemas import widened
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
     from types import ModuleType
 
-    from databricks_forwarder.model import LoadId, StagedFile
+    from databricks_forwarder.loaders._delta_tables import DeltaTables
+    from databricks_forwarder.model import LoadId, StagedFile, TableName
 
-__all__ = ["commit_told", "new_columns", "schema_told"]
+__all__ = ["commit_told", "described", "new_columns", "schema_told"]
+
+
+def described(
+    tables: DeltaTables,
+    engine: ModuleType,
+    table: TableName,
+    wanted: pa.Schema,
+    commit: Sequence[str],
+) -> Described:
+    """
+    Tell what makes a table, or widens it, and the commit after that.
+
+    Args:
+        tables: Those of the lake.
+        engine: ``deltalake``.
+        table: The table.
+        wanted: Columns that it must have at least.
+        commit: What `commit_told` tells.
+
+    Raises:
+        SchemaError: Table and rows can't agree.
+        SetupError: Something else is in the table's place.
+    """
+    held = tables.held(table)
+    grown = widened(held or pa.schema([]), wanted, table)
+    return Described(
+        is_there=held is not None,
+        preparing=schema_told(engine, tables.path(table), held, grown),
+        loading=commit,
+    )
 
 
 def new_columns(held: pa.Schema, grown: pa.Schema) -> pa.Schema:

@@ -17,13 +17,8 @@ import pyarrow as pa
 from databricks_forwarder._delta_fates import crossed
 from databricks_forwarder._disk import make_folder, sync
 from databricks_forwarder._parquet import Footer, read_footer
-from databricks_forwarder.answers import Described
 from databricks_forwarder.errors import ForwarderError, SetupError, TransientError
-from databricks_forwarder.loaders._delta_describing import (
-    commit_told,
-    new_columns,
-    schema_told,
-)
+from databricks_forwarder.loaders._delta_describing import new_columns
 from databricks_forwarder.loaders._delta_erasing import delete_places
 from databricks_forwarder.loaders._delta_files import (
     RANGED,
@@ -108,26 +103,13 @@ class DeltaTables:
             doing = f"preparing table {table} in {self.path(table)}"
             self.retried(doing, lambda: self._widen(table, schema))
 
-    def described(
-        self,
-        load_id: LoadId,
-        table: TableName,
-        schema: pa.Schema,
-        files: Sequence[StagedFile],
-    ) -> Described:
+    def held(self, table: TableName) -> pa.Schema | None:
         """
-        Tell what preparing a table and loading *files* would write; the log is read.
+        The columns of *table*, as its log has them now; None if it is not there.
         """
-        folder = self.path(table)
-        with self.crossing(f"looking at table {table} in {folder}"):
+        with self.crossing(f"looking at table {table} in {self.path(table)}"):
             found = self._found(table)
-            held = None if found is None else _schema_of(found)
-            grown = widened(held or pa.schema([]), schema, table)
-            return Described(
-                is_there=found is not None,
-                preparing=schema_told(self._engine, folder, held, grown),
-                loading=commit_told(folder, load_id, files),
-            )
+            return None if found is None else _schema_of(found)
 
     def load(
         self, load_id: LoadId, table: TableName, files: Sequence[StagedFile]

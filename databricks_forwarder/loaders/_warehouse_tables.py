@@ -90,7 +90,9 @@ class WarehouseTables:
         """
         self._require_no_view(table)
         held = self._held.get(table)
-        _, statement = self._step(table, held, schema)
+        views = self._views
+        comment = PLAIN if views is None else views.foreseen_comment()
+        _, statement = self._step(table, held, schema, comment)
         return held is not None if table in self._held else None, statement
 
     def prepare(
@@ -164,7 +166,10 @@ class WarehouseTables:
         if table not in self._held:
             self._look([table])
         held = self._held.pop(table)
-        grown, statement = self._step(table, held, schema)
+        views = self._views if held is None else None
+        # It may have to be asked for.
+        comment = PLAIN if views is None else views.table_comment()
+        grown, statement = self._step(table, held, schema, comment)
         if isinstance(statement, CreateTable):
             self._create(table, statement)
         elif statement is not None:
@@ -175,7 +180,11 @@ class WarehouseTables:
             self._views.grown(table, grown)
 
     def _step(
-        self, table: TableName, held: pa.Schema | None, schema: pa.Schema
+        self,
+        table: TableName,
+        held: pa.Schema | None,
+        schema: pa.Schema,
+        comment: str,
     ) -> tuple[pa.Schema, CreateTable | AddColumns | None]:
         """
         All columns that a table is to have, and what gives it those it has not.
@@ -185,12 +194,11 @@ class WarehouseTables:
         if held is not None:
             new = added(held, grown, table)
             return grown, AddColumns(name, new) if new else None
-        views = self._views
         statement = CreateTable(
             table=name,
             columns=grown,
             comments=column_comments(),
-            comment=PLAIN if views is None else views.table_comment(),
+            comment=comment,
             cluster_by=_CLUSTERED_ON if _CLUSTERED_ON in grown.names else None,
         )
         return grown, statement

@@ -27,6 +27,7 @@ from databricks_forwarder._table_columns import schema_of
 from databricks_forwarder.errors import MissingExtraError
 from databricks_forwarder.loaders._counting import counted
 from databricks_forwarder.loaders._delta_backfill import Move
+from databricks_forwarder.loaders._delta_describing import commit_told, described
 from databricks_forwarder.loaders._delta_files import is_table, local_folder
 from databricks_forwarder.loaders._delta_tables import DeltaTables
 from databricks_forwarder.loaders._delta_whole import whole
@@ -124,7 +125,8 @@ class DeltaLoader:
         """
         Tell the Delta schema to be written, and the commit; the log is read.
         """
-        return self._tables.described(load_id, table, schema, files)
+        commit = commit_told(self.path(table), load_id, files)
+        return described(self._tables, self._engine, table, schema, commit)
 
     def count_rows(
         self, batcher_id: str, tables: Collection[TableName], /
