@@ -486,7 +486,7 @@ LOADS = st.lists(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     days=LOADS,
     max_messages=st.integers(1, 12),

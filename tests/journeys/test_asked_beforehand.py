@@ -40,6 +40,14 @@ BATCHES = st.lists(
     max_size=6,
 )
 
+FEW = st.lists(
+    st.lists(st.sampled_from(NAMES), max_size=4).map(
+        lambda names: batch(*map(custom, names))
+    ),
+    min_size=1,
+    max_size=4,
+)
+
 
 def admitted(forwarder: Forwarder, documents: Sequence[bytes]) -> list[bytes]:
     """
@@ -88,7 +96,7 @@ def sent(config: DatabricksSettings, first: int, spool_id: str) -> list[str]:
 
 
 @settings(
-    max_examples=12,
+    max_examples=5,
     deadline=None,
     suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow],
 )
@@ -143,11 +151,11 @@ def schema_of(path: Path) -> str:
 
 
 @settings(
-    max_examples=5,
+    max_examples=2,
     deadline=None,
     suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow],
 )
-@given(first=BATCHES, second=BATCHES, max_messages=st.integers(2, 20))
+@given(first=FEW, second=FEW, max_messages=st.integers(6, 20))
 def test_a_workspace_is_sent_what_was_planned(
     first: list[bytes], second: list[bytes], max_messages: int
 ) -> None:
