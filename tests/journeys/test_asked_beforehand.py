@@ -91,7 +91,7 @@ def sent(config: DatabricksSettings, first: int, spool_id: str) -> list[str]:
         for text in texts
         if ours in text
         and "_forwarder_" not in text
-        and re.search(r"^(CREATE TABLE|ALTER|COPY)", text, re.MULTILINE)
+        and re.search(r"^(CREATE TABLE|ALTER TABLE|COPY)", text, re.MULTILINE)
     )
 
 
