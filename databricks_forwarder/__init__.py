@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from databricks_forwarder._letters import DeadLetterFilter
     from databricks_forwarder._reconcile import Reconciliation
     from databricks_forwarder._status import Status
+    from databricks_forwarder.answers import Reason, Simulation
     from databricks_forwarder.erasure import Erasure
     from databricks_forwarder.errors import ForwarderError
+    from databricks_forwarder.plans import Plan
     from databricks_forwarder.settings import (
         ConnectionSettings,
         DatabricksSettings,
@@ -35,7 +37,10 @@ __all__ = [
     "Erasure",
     "Forwarder",
     "ForwarderError",
+    "Plan",
+    "Reason",
     "Reconciliation",
+    "Simulation",
     "Status",
     "UploadPolicy",
 ]
@@ -51,7 +56,10 @@ _HOMES = {
     "Erasure": "erasure",
     "Forwarder": "_forwarder",
     "ForwarderError": "errors",
+    "Plan": "plans",
+    "Reason": "answers",
     "Reconciliation": "_reconcile",
+    "Simulation": "answers",
     "Status": "_status",
     "UploadPolicy": "settings",
 }

@@ -74,7 +74,43 @@ def _add_work(command: argparse.ArgumentParser) -> None:
 
 def _add_plan(command: argparse.ArgumentParser) -> None:
     command.add_argument("files", nargs="+", metavar="FILE", help=_FILES)
-    _add_lake(command)
+    _add_destination(command, required=False)
+    _add_routing(command)
+    command.add_argument(
+        "--look",
+        action="store_true",
+        help="ask the workspace which of the tables are there",
+    )
+    command.add_argument(
+        "--why", action="store_true", help="say of each kind of event why"
+    )
+    command.add_argument("--sql", action="store_true", help="say what would be run")
+
+
+def _add_explain(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--event-type", metavar="T", help="without it: a batch without events"
+    )
+    command.add_argument("--event-name", metavar="N", help="name, or commerce action")
+    command.add_argument("--custom-event-type", metavar="C", help="of a custom event")
+    command.add_argument("--feed", metavar="F", help="partner feed that it came from")
+    command.add_argument("--environment", metavar="E", help="production, development")
+    command.add_argument(
+        "--messages",
+        type=int,
+        default=1,
+        metavar="N",
+        help="how many there are at hand (default 1)",
+    )
+    _add_destination(command)
+    _add_routing(command)
+
+
+def _add_simulate(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "thresholds", nargs="+", type=int, metavar="THRESHOLD", help="to be compared"
+    )
+    _add_destination(command)
     _add_routing(command)
 
 
@@ -252,7 +288,9 @@ def _add_schema_name(command: argparse.ArgumentParser) -> None:
 _COMMANDS = (
     ("forward", "Receive batches, and carry all that waits.", _add_forward),
     ("carry", "Carry all that waits in a spool that is there.", _add_carry),
-    ("plan", "Tell where batches would go; all are held in memory.", _add_plan),
+    ("plan", "Tell what would happen to batches; touch nothing.", _add_plan),
+    ("explain", "Tell where events of a kind would go, and why.", _add_explain),
+    ("simulate", "Tell what other thresholds would have done.", _add_simulate),
     ("status", "Tell where all messages of a spool are.", _add_places),
     ("loads", "List the parked loads, then the latest others.", _add_loads),
     ("parked", "List what is set aside, and why.", _add_places),
