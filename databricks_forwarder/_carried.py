@@ -13,18 +13,17 @@ import attrs
 from databricks_forwarder._progress import (
     Progress,
     failure_note,
-    files_by_table,
     restaged_mark,
     staging_note,
 )
 from databricks_forwarder.errors import ConfigurationError, PermanentError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from databricks_forwarder._progress import Staging
-    from databricks_forwarder.model import Lease, LoadId, ParquetFile
+    from databricks_forwarder.model import Lease, LoadId, ParquetFile, TableName
     from databricks_forwarder.protocols import Batcher, Clock
 
 __all__ = ["BEAT", "CarriedLoad"]
@@ -114,7 +113,7 @@ class CarriedLoad:
         before = self.progress.staging
         if before is None:
             return
-        earlier, again = before.files, files_by_table(made)
+        earlier, again = before.files, _by_table(made)
         for table in sorted(earlier.keys() | again.keys()):
             is_same = earlier.get(table) == again.get(table) or (
                 self.progress.is_outdated
@@ -167,3 +166,15 @@ def _require_plain(load_id: LoadId) -> None:
             "<id>-<first>-<last>, of letters, digits and hyphens"
         )
         raise ConfigurationError(msg)
+
+
+def _by_table(
+    files: Sequence[ParquetFile],
+) -> Mapping[TableName, Sequence[tuple[str, int]]]:
+    """
+    Of each table its files in order, as `Staging.files` tells them.
+    """
+    by_table: dict[TableName, list[tuple[str, int]]] = {}
+    for file in files:
+        by_table.setdefault(file.table, []).append((file.name, file.row_count))
+    return by_table

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from databricks_forwarder._pipeline import Pipeline
-    from databricks_forwarder._progress import Tally
     from databricks_forwarder._suppression import Suppressions
+    from databricks_forwarder._tally import Tally
     from databricks_forwarder.model import EventKey, ParquetFile, Payload, TableName
     from databricks_forwarder.protocols import Router
     from databricks_forwarder.settings import UploadPolicy

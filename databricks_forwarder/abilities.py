@@ -25,14 +25,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyarrow.dataset import Dataset
 
-    from databricks_forwarder.answers import Described, Reason, Simulation
+    from databricks_forwarder.answers import Described, Prospect, Reason, Simulation
     from databricks_forwarder.erasure import ErasureNote, Place
     from databricks_forwarder.model import (
         EventKey,
         EventKind,
         LoadId,
         ParquetFile,
-        Prospect,
         RowCount,
         StagedFile,
         Table,

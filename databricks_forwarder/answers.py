@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Described",
     "Outcome",
+    "Prospect",
     "Reason",
     "Rule",
     "SimulatedTable",
@@ -241,3 +242,29 @@ class Simulation:
 
     def __str__(self) -> str:
         return simulation_text(self)
+
+
+@attrs.frozen(kw_only=True)
+class Prospect:
+    """
+    How far a kind of event is from a table of its own.
+
+    Attributes:
+        table: The table that it has, or would get if it got one now.
+        has_table: Whether it has it.
+        message_count: Messages counted in the window.
+        threshold: Messages from which on it gets its table.
+        window_days: Days over which they are counted.
+        per_day: Messages a day lately; None while too few days are known.
+        likely_on: The day (UTC) on which it gets its table if it goes on so;
+            None if it has it, would not get it, or nobody can tell yet.
+    """
+
+    kind: EventKind
+    table: TableName
+    has_table: bool
+    message_count: int
+    threshold: int
+    window_days: int
+    per_day: float | None = None
+    likely_on: date | None = None

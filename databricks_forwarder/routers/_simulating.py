@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -55,8 +55,10 @@ def simulated(  # noqa: PLR0913  # a router's settings, by keyword
         on: The day up to which it is asked.
 
     Raises:
-        ConfigurationError: The counts can't be looked through.
+        ConfigurationError: The counts can't be looked through, or a threshold
+            is none.
     """
+    thresholds = [_required(threshold) for threshold in thresholds]
     if not offers(counts, ListingEventCounts):
         msg = f"{type(counts).__name__} can't list what was counted: see kept"
         raise ConfigurationError(msg)
@@ -169,3 +171,10 @@ class _Replay:
             if total >= threshold:
                 reached.append(day)
         return reached
+
+
+def _required(threshold: Any) -> int:
+    if isinstance(threshold, bool) or not isinstance(threshold, int) or threshold < 1:
+        msg = f"a threshold must be an integer of at least 1, not {threshold!r}"
+        raise ConfigurationError(msg)
+    return int(threshold)

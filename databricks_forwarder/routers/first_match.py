@@ -23,12 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from databricks_forwarder.answers import Reason, Simulation
+    from databricks_forwarder.answers import Prospect, Reason, Simulation
     from databricks_forwarder.model import (
         EventKey,
         EventKind,
         LoadId,
-        Prospect,
         Table,
         TableName,
     )

@@ -6,25 +6,23 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import date, datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
-from databricks_forwarder._abilities import offers
-from databricks_forwarder.abilities import ListingEventCounts
 from databricks_forwarder.answers import Reason, Window
 from databricks_forwarder.errors import ConfigurationError
-from databricks_forwarder.model import Prospect, Table, TableName
+from databricks_forwarder.model import Table, TableName
 from databricks_forwarder.mparticle.batch import EVENT_TYPES
 from databricks_forwarder.mparticle.names import common_name, kind_name, owner_of
-from databricks_forwarder.routers._foresight import likely_day, per_day
+from databricks_forwarder.routers._foresight import foreseen
 from databricks_forwarder.routers._giving import Proposed, give_names, naming_of
 from databricks_forwarder.routers._simulating import simulated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
-    from databricks_forwarder.answers import Simulation
+    from databricks_forwarder.answers import Prospect, Simulation
     from databricks_forwarder.model import EventKey, EventKind, LoadId
     from databricks_forwarder.protocols import EventCounts, Naming
 
@@ -48,10 +46,6 @@ def _require_name(_: object, attribute: attrs.Attribute[str], value: object) -> 
     if not isinstance(value, str) or not value:
         msg = f"{attribute.name} must be the schema's name, not {value!r}"
         raise ConfigurationError(msg)
-
-
-def _common_table(router: ThresholdRouter) -> Table:
-    return Table(common_name(router.schema_name))
 
 
 @attrs.frozen(eq=False)
@@ -102,7 +96,9 @@ class ThresholdRouter:
     _common: Table = attrs.field(
         init=False,
         repr=False,
-        default=attrs.Factory(_common_table, takes_self=True),
+        default=attrs.Factory(
+            lambda self: Table(common_name(self.schema_name)), takes_self=True
+        ),
     )
 
     def route(
@@ -146,7 +142,7 @@ class ThresholdRouter:
         """
         return simulated(
             self.counts,
-            [_required(threshold) for threshold in thresholds],
+            thresholds,
             today=self.events_threshold,
             window_days=self.window_days,
             sticky=self.sticky,
@@ -172,60 +168,14 @@ class ThresholdRouter:
         Raises:
             ConfigurationError: The counts can't be looked through.
         """
-        if not offers(self.counts, ListingEventCounts):
-            msg = f"{type(self.counts).__name__} can't be looked through as a whole"
-            raise ConfigurationError(msg)
-        today = _day(at)
-        kept = self.counts.kept(since=today - self._window)
-        days = {kind: kept[kind] for kind in kept if kind.event_type is not None}
-        given = self.counts.names()
-        names = {**given, **self._names_to_come(days, given)}
-        prospects = [
-            self._prospect(kind, each, names[owner_of(kind)], given, today)
-            for kind, each in days.items()
-        ]
-        return sorted(prospects, key=_promise)
-
-    def _names_to_come(
-        self, kinds: Iterable[EventKind], given: Mapping[str, TableName]
-    ) -> Mapping[str, TableName]:
-        owners = {kind: owner_of(kind) for kind in kinds}
-        texts = {
-            owner: self.naming(kind)
-            for kind, owner in owners.items()
-            if owner not in given
-        }
-        return give_names(Proposed(self.counts), texts, reserved={self._common.name})
-
-    def _prospect(
-        self,
-        kind: EventKind,
-        days: Mapping[date, int],
-        name: TableName,
-        given: Mapping[str, TableName],
-        today: date,
-    ) -> Prospect:
-        count, rate = sum(days.values()), per_day(days, today=today)
-        is_given = owner_of(kind) in given
-        has_table = is_given and (self.sticky or count >= self.events_threshold)
-        likely_on = None
-        if not has_table and (rate is not None or count >= self.events_threshold):
-            likely_on = likely_day(
-                days,
-                rate or 0.0,
-                today=today,
-                window=self._window,
-                threshold=self.events_threshold,
-            )
-        return Prospect(
-            kind=kind,
-            table=name,
-            has_table=has_table,
-            message_count=count,
+        return foreseen(
+            self.counts,
+            naming=self.naming,
+            reserved={self._common.name},
             threshold=self.events_threshold,
             window_days=self.window_days,
-            per_day=rate,
-            likely_on=likely_on,
+            sticky=self.sticky,
+            today=_day(at),
         )
 
     def promoted(
@@ -319,8 +269,8 @@ class ThresholdRouter:
         )
 
     def _naming_of(self, kind: EventKind, name: TableName) -> str | None:
-        reserved = {self._common.name}
-        return naming_of(name, self.naming(kind), owner_of(kind), reserved=reserved)
+        text, owner = self.naming(kind), owner_of(kind)
+        return naming_of(name, text, owner, reserved={self._common.name})
 
 
 @attrs.frozen
@@ -337,21 +287,6 @@ class _Decision:
     window: Window | None
     name: TableName | None
     was_named: bool = attrs.field(kw_only=True)
-
-
-def _required(threshold: Any) -> int:
-    if isinstance(threshold, bool) or not isinstance(threshold, int) or threshold < 1:
-        msg = f"a threshold must be an integer of at least 1, not {threshold!r}"
-        raise ConfigurationError(msg)
-    return int(threshold)
-
-
-def _promise(prospect: Prospect) -> tuple[bool, date, int, str]:
-    """
-    What prospects are sorted by: who is next, then who has come furthest.
-    """
-    likely_on = prospect.likely_on or date.max
-    return prospect.has_table, likely_on, -prospect.message_count, prospect.table
 
 
 def _by_kind(counts: Mapping[EventKey, int]) -> Mapping[EventKind, int]:
