@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from databricks_forwarder._load_facts import LoadFacts
 from databricks_forwarder._progress import (
     Progress,
     failure_note,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from databricks_forwarder._progress import Staging
+    from databricks_forwarder._telling import Teller
     from databricks_forwarder.model import Lease, LoadId, ParquetFile
     from databricks_forwarder.protocols import Batcher, Clock
 
@@ -46,16 +48,20 @@ class CarriedLoad:
 
     Attributes:
         progress: How far it got, as the batcher knows it.
+        told: What is told of it.
     """
 
     lease: Lease
     progress: Progress
+    told: LoadFacts
     _batcher: Batcher
     _clock: Clock
     _noted_at: datetime
 
     @classmethod
-    def of(cls, lease: Lease, batcher: Batcher, clock: Clock) -> CarriedLoad:
+    def of(
+        cls, lease: Lease, batcher: Batcher, clock: Clock, teller: Teller
+    ) -> CarriedLoad:
         """
         Take up what *batcher* handed out just now.
 
@@ -63,7 +69,9 @@ class CarriedLoad:
             ConfigurationError: Its id can't name a folder; nothing was noted.
         """
         _require_plain(lease.load_id)
-        return cls(lease, Progress(dict(lease.notes)), batcher, clock, clock.now())
+        told = LoadFacts.of(lease, teller)
+        progress = Progress(dict(lease.notes))
+        return cls(lease, progress, told, batcher, clock, clock.now())
 
     @property
     def id(self) -> LoadId:

@@ -23,7 +23,6 @@ what was noted is held to, what was not is done anew under the same names.
 
 from __future__ import annotations
 
-import logging
 from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -31,7 +30,7 @@ from typing import TYPE_CHECKING, TypeVar
 import attrs
 
 from databricks_forwarder._abilities import offers
-from databricks_forwarder._backoff import gives_up, is_foreseen, sentence
+from databricks_forwarder._backoff import gives_up, is_foreseen
 from databricks_forwarder._breadth import side_by_side
 from databricks_forwarder._carried import BEAT, CarriedLoad
 from databricks_forwarder._chunks import count_keys, write_rows
@@ -53,7 +52,14 @@ from databricks_forwarder._scratch import (
 from databricks_forwarder._suppressed import suppressions_of
 from databricks_forwarder._table_columns import schema_of
 from databricks_forwarder._table_files import TableFiles
+from databricks_forwarder._telling import told
 from databricks_forwarder.errors import ForwarderError
+from databricks_forwarder.facts import (
+    FilesDiscarded,
+    FilesLeft,
+    LeftoversFound,
+    SpoolSwept,
+)
 from databricks_forwarder.mparticle.keys import KeyMaker
 from databricks_forwarder.protocols import (
     GroupingRouter,
@@ -68,6 +74,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from databricks_forwarder._progress import Routes, TableStaging
+    from databricks_forwarder._telling import Teller
     from databricks_forwarder.model import (
         LoadId,
         LoadReport,
@@ -82,8 +89,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Pipeline"]
 
-_log = logging.getLogger("databricks_forwarder")
-
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -95,6 +100,7 @@ class Pipeline:
 
     Attributes:
         common: Where an event goes that the router leaves out.
+        teller: Tells observers what happens.
         scratch: Folder for files in the making; this batcher's alone.
     """
 
@@ -104,6 +110,7 @@ class Pipeline:
     loader: Loader
     common: Table
     clock: Clock
+    teller: Teller
     scratch: Path
 
     def step(self, policy: UploadPolicy, *, seal: bool = False) -> LoadReport | None:
@@ -124,7 +131,15 @@ class Pipeline:
         lease = self.batcher.lease(policy, at=self.clock.now(), seal=seal)
         if lease is None:
             return None
-        load = CarriedLoad.of(lease, self.batcher, self.clock)
+        load = CarriedLoad.of(lease, self.batcher, self.clock, self.teller)
+        with load.told.until_settled():
+            report = self._tried(load)
+        load.told.settled(report)
+        if not report.is_parked:
+            self._discard(load.id)
+        return report
+
+    def _tried(self, load: CarriedLoad) -> LoadReport:
         try:
             return self._carry(load)
         except Exception as error:
@@ -143,10 +158,10 @@ class Pipeline:
             self.batcher.park(load.id, report, at=at)
             return report
         if offers(self.router, LearningRouter):
+            begun = load.told.begin()
             self.router.loaded(load.id, staging.counts, at=at)
+            load.told.counted(begun, staging.counts)
         self.batcher.commit(load.id, report, at=at)
-        _tell(report)
-        self._discard(load.id)
         return report
 
     def _stage(self, load: CarriedLoad) -> Staging:
@@ -157,15 +172,18 @@ class Pipeline:
         keys = KeyMaker(router.group if offers(router, GroupingRouter) else None)
         routes = load.progress.routes
         if routes is None:
+            begun = load.told.begin()
             counts = count_keys(load.lease, keys)
             routes = ask(router, counts, self.common, at=self.clock.now())
             load.note(routes_note(routes))
+            load.told.routed(begun, counts, routes)
         staging = self._written(load, keys, routes)
         load.note_staged(staging)
         return staging
 
     def _written(self, load: CarriedLoad, keys: KeyMaker, routes: Routes) -> Staging:
         lease, common = load.lease, self.common
+        begun = load.told.begin()
         with load_folder(self.scratch, load.id) as folder:
             files = TableFiles(folder, load.id)
             with closing(files):
@@ -179,13 +197,15 @@ class Pipeline:
                     suppressions=suppressions_of(self.batcher),
                 )
                 made = files.finish()
+            load.told.written(begun, tally, made)
             load.require_same_files(made)
             return Staging.of(tally, self._staged(load, made), routes)
 
     def _staged(
         self, load: CarriedLoad, files: Sequence[ParquetFile]
     ) -> Sequence[StagedFile]:
-        with closing(_calls(self.stager, self.stager.stage, files, load)) as calls:
+        stage = load.told.staging(self.stager.stage)
+        with closing(_calls(self.stager, stage, files, load)) as calls:
             staged = {file.name: call.result() for file, call in calls}
         return [staged[file.name] for file in files]
 
@@ -199,16 +219,20 @@ class Pipeline:
         waiting = by_failures(load, staging.tables)
         if waiting and offers(self.loader, SurveyingLoader):
             names = [table.name for table in waiting]
-            for _, surveyed in _calls(self.loader, self.loader.survey, [names], load):
+            survey = load.told.heard(self.loader.survey)
+            for _, surveyed in _calls(self.loader, survey, [names], load):
                 surveyed.result()
-        load_table = partial(self._load_table, load.id)
+        load_table = partial(self._load_table, load)
         calls = _calls(self.loader, load_table, waiting, load)
         tried = try_tables(load, calls, len(waiting))
         return set_aside(load, tried, partial(self._answers, load, staging))
 
-    def _load_table(self, load_id: LoadId, table: TableStaging) -> LoadResult:
-        self.loader.prepare(table.name, schema_of(table.event_type))
-        return self.loader.load(load_id, table.name, table.files)
+    def _load_table(self, load: CarriedLoad, table: TableStaging) -> LoadResult:
+        with load.told.table(table) as facts:
+            self.loader.prepare(table.name, schema_of(table.event_type))
+            facts.prepared()
+            result = self.loader.load(load.id, table.name, table.files)
+            return facts.loaded(result)
 
     def _answers(self, load: CarriedLoad, staging: Staging) -> bool:
         """
@@ -217,7 +241,8 @@ class Pipeline:
         loaded = (each for each in staging.tables if load.progress.loaded(each.name))
         for table in loaded:
             try:
-                self._load_table(load.id, table)
+                self.loader.prepare(table.name, schema_of(table.event_type))
+                self.loader.load(load.id, table.name, table.files)
             except ForwarderError:
                 return False
             return True
@@ -238,26 +263,34 @@ class Pipeline:
         """
         # Looked for before the loads are: another holder may be at work, and
         # what it begins meanwhile must not be taken for a leftover.
+        begun = self.teller.begin()
         folders = load_folders(self.scratch)
         staged = list(self.stager.staged())
         status = self.batcher.status()
         kept = {*status.open_load_ids, *status.parked_load_ids}
         remove_others(folders, kept)
-        for load_id in staged:
-            if load_id.startswith(f"{self.batcher.id}-") and load_id not in kept:
-                _log.info("discarding leftovers of load %s", load_id)
-                self._discard(load_id)
+        own = [each for each in staged if each.startswith(f"{self.batcher.id}-")]
+        left = [each for each in own if each not in kept]
+        for load_id in left:
+            self.teller.tell(LeftoversFound(at=self.teller.now(), load_id=load_id))
+            self._discard(load_id)
+        at, seconds = self.teller.now(), self.teller.since(begun)
+        self.teller.tell(SpoolSwept(at=at, load_count=len(left), seconds=seconds))
 
     def _discard(self, load_id: LoadId) -> None:
         """
         Remove what is left of a load; what stays is swept at the next start.
         """
+        begun = self.teller.begin()
         remove_folders(self.scratch, load_id)
         try:
             self.stager.discard(load_id)
         except Exception as error:  # noqa: BLE001  # the load is done, whatever it is
-            told = sentence(error)
-            _log.warning("staged files of load %s stay for now: %s", load_id, told)
+            at = self.teller.now()
+            self.teller.tell(FilesLeft(at=at, load_id=load_id, **told(error)))
+            return
+        at, seconds = self.teller.now(), self.teller.since(begun)
+        self.teller.tell(FilesDiscarded(at=at, load_id=load_id, seconds=seconds))
 
     def _is_astray(self, load: CarriedLoad, staging: Staging) -> bool:
         """
@@ -286,14 +319,4 @@ def _calls(
         breadth=part.breadth if offers(part, SideBySide) else 1,
         beat=load.beat,
         beat_seconds=BEAT.total_seconds(),
-    )
-
-
-def _tell(report: LoadReport) -> None:
-    _log.info(
-        "load %s is done: %d of %d messages in %d tables",
-        report.load_id,
-        report.account.loaded,
-        report.account.received,
-        len(report.tables),
     )

@@ -27,6 +27,8 @@ class Status:
     Attributes:
         account: Of all messages since the spool was made.
         waiting: Messages that are in no load yet.
+        oldest_received_at: When the oldest of them was received; None if none
+            waits.
         due_at: When the next load is due; in the past if it is overdue, None
             if nothing waits.
         open_load_ids: Loads begun and not finished.
@@ -41,6 +43,7 @@ class Status:
 
     account: Account
     waiting: int
+    oldest_received_at: datetime | None
     due_at: datetime | None
     open_load_ids: Sequence[LoadId]
     parked_load_ids: Sequence[LoadId]
@@ -64,6 +67,7 @@ def status_of(
     return Status(
         account=status.account,
         waiting=status.waiting,
+        oldest_received_at=status.oldest_received_at,
         due_at=due_at,
         open_load_ids=status.open_load_ids,
         parked_load_ids=status.parked_load_ids,

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from databricks_forwarder._status import Status
     from databricks_forwarder.erasure import ErasureNote, Place
+    from databricks_forwarder.facts import Fact
     from databricks_forwarder.model import (
         BatcherStatus,
         DeadLetter,
@@ -52,6 +54,7 @@ __all__ = [
     "LearningRouter",
     "Loader",
     "Naming",
+    "Observer",
     "PreviewingRouter",
     "RecallingBatcher",
     "Router",
@@ -59,6 +62,7 @@ __all__ = [
     "Stager",
     "SurveyingLoader",
     "TellingLoader",
+    "WatchingObserver",
 ]
 
 
@@ -583,6 +587,47 @@ class TellingLoader(Loader, Protocol):
     def state(self) -> str | None:
         """
         How the engine stands, in words; None when there is nothing to tell.
+        """
+
+
+class Observer(Protocol):
+    """
+    Is told what happens in a forwarder.
+
+    It is told of each fact once, there and then, in the thread where it came
+    to be: of a load in the order of the walk, of tables and files that go side
+    by side each in its own order, and of all of a load before its end. What it
+    raises harms nobody and is in the log once; but who tells waits for it, so
+    it waits for nothing itself, and of the forwarder it asks no more than
+    `Status`.
+
+    O1. It takes every fact, also one of a kind that it does not know. O2. Many
+    threads may call at once. O3. It may be made in the middle of a load, and a
+    load may never end: what it keeps of loads is bounded.
+    """
+
+    def observe(self, fact: Fact, /) -> None:
+        """
+        Take note of *fact*.
+        """
+
+
+@runtime_checkable
+class WatchingObserver(Observer, Protocol):
+    """
+    An observer that wants to ask how a forwarder stands, at times of its own.
+
+    O4. It asks each forwarder that it was handed, and passes over one that does
+    not answer: it is closed, or gone.
+    """
+
+    def watch(self, status: Callable[[], Status | None], /) -> None:
+        """
+        Keep a way to ask; once for each forwarder, before its first fact.
+
+        Args:
+            status: How the forwarder stands now, None if there is no telling;
+                any thread may call it.
         """
 
 

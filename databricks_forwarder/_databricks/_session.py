@@ -121,6 +121,14 @@ class Session:
         # One for all statements: a connection keeps every cursor it made.
         self._cursor = connection.cursor()
         self._process_id = os.getpid()
+        self._statement_id: str | None = None
+
+    @property
+    def statement_id(self) -> str | None:
+        """
+        What the platform calls the latest statement; None before it has said so.
+        """
+        return self._statement_id or self._cursor.query_id
 
     @property
     def is_inherited(self) -> bool:
@@ -133,8 +141,13 @@ class Session:
         """
         Run one statement; its rows.
         """
-        self._cursor.execute(sql)
-        return [tuple(row) for row in self._cursor.fetchall()]
+        self._statement_id = self._cursor.active_command_id = None
+        try:
+            self._cursor.execute(sql)
+            return [tuple(row) for row in self._cursor.fetchall()]
+        finally:
+            # The cursor forgets it when the session is closed.
+            self._statement_id = self._cursor.query_id
 
     def stop(self, other: Session) -> None:
         """

@@ -13,6 +13,7 @@ from databricks_forwarder._databricks._proxies import require_same_proxy
 from databricks_forwarder._databricks._replies import told
 from databricks_forwarder._databricks._retries import retried
 from databricks_forwarder._databricks._starting import Starting, WarehouseState
+from databricks_forwarder._databricks._statement_told import statement_told
 from databricks_forwarder._databricks._stripped import first_line, stripped
 from databricks_forwarder._databricks.fates import (
     BusyError,
@@ -183,21 +184,27 @@ class Warehouse:
     def _once(self, sql: str, seconds: float) -> list[tuple[Any, ...]]:
         with self._room:
             session = self._borrowed()
-            doing = f"{_excerpt(sql)} on SQL warehouse {self._id}"
-            future = begun(lambda: session.execute(sql))
-            if not are_over([future], seconds):
-                self._give_up(session, future)
-                msg = f"{doing} took longer than {seconds:g} s; it will be tried again"
-                raise DeadlineError(msg)
-            error = future.exception()
-            if error is None:
-                self._keep(session)
-                return future.result()
-            fate, cause = self._fate(error, doing), stripped(error)
-            self._put_back(session, error, fate)
-            del error, future
-            # The driver's exception is no context of ours, and in no frame.
-            raise fate from cause
+            with statement_told(sql, session, self._clock):
+                return self._run_over(session, sql, seconds)
+
+    def _run_over(
+        self, session: Session, sql: str, seconds: float
+    ) -> list[tuple[Any, ...]]:
+        doing = f"{_excerpt(sql)} on SQL warehouse {self._id}"
+        future = begun(lambda: session.execute(sql))
+        if not are_over([future], seconds):
+            self._give_up(session, future)
+            msg = f"{doing} took longer than {seconds:g} s; it will be tried again"
+            raise DeadlineError(msg)
+        error = future.exception()
+        if error is None:
+            self._keep(session)
+            return future.result()
+        fate, cause = self._fate(error, doing), stripped(error)
+        self._put_back(session, error, fate)
+        del error, future
+        # The driver's exception is no context of ours, and in no frame.
+        raise fate from cause
 
     def _borrowed(self) -> Session:
         with suppress(IndexError):
