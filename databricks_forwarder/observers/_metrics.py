@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Metrics"]
 
+_MESSAGES = ("loaded", "dead", "dropped")
+_LOADS = ("committed", "parked")
+
 
 class Metrics:
     """
@@ -69,6 +72,8 @@ class Metrics:
             facts.WorkerFailed: self._step_failed,
         }
 
+        self._begin_at_zero()
+
     def observe(self, fact: Fact) -> None:
         """
         Count and measure what *fact* says.
@@ -76,6 +81,20 @@ class Metrics:
         told = self._told.get(type(fact))
         if told is not None:
             told(fact)
+
+    def _begin_at_zero(self) -> None:
+        """
+        Show what has not happened yet as zero, where its labels are known.
+
+        What first shows at one is no increase to who asks for increases.
+        """
+        for name, add in self._add.items():
+            if not METRICS[name].labels:
+                add(0)
+        for outcome in _MESSAGES:
+            self._add["messages.settled"](0, {"outcome": outcome})
+        for outcome in _LOADS:
+            self._add["loads.settled"](0, {"outcome": outcome})
 
     def _appended(self, fact: facts.RecordsAppended) -> None:
         self._add["records.appended"](fact.record_count)
@@ -126,7 +145,7 @@ class Metrics:
         self._phase("count", fact.seconds)
 
     def _committed(self, fact: facts.LoadCommitted) -> None:
-        for outcome in ("loaded", "dead", "dropped"):
+        for outcome in _MESSAGES:
             count = getattr(fact, outcome)
             self._add["messages.settled"](count, {"outcome": outcome})
         self._settled("committed", fact.seconds)
