@@ -144,8 +144,9 @@ class LoadFacts:
         self, stage: Callable[[ParquetFile], StagedFile]
     ) -> Callable[[ParquetFile], StagedFile]:
         """
-        Have each call of *stage* told.
+        Have each call of *stage* told, and what engines do for it.
         """
+        stage = self.heard(stage)
 
         def staging(file: ParquetFile) -> StagedFile:
             begun = self.begin()
