@@ -386,7 +386,9 @@ def test_nothing_of_a_payload_is_told(
     secrets = ["person@example.com", "cherry", "471147114711"]
     event = custom("Buy", 471147114711, custom_attributes={"fruit": "cherry"})
     remote.submit(batch(event, user_identities={"email": "person@example.com"}))
-    remote.submit(batch(custom("Buy", 471147114711), surprise={"cherry": [471147114711]}))
+    remote.submit(
+        batch(custom("Buy", 471147114711), surprise={"cherry": [471147114711]})
+    )
     remote._batcher.append(
         [Payload(b'{"events": "cherry 471147114711"}', 1)], at=remote._clock.now()
     )
