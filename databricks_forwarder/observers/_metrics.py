@@ -23,6 +23,7 @@ __all__ = ["Metrics"]
 
 _MESSAGES = ("loaded", "dead", "dropped")
 _LOADS = ("committed", "parked")
+_REFUSALS = ("BatcherFullError", "PayloadError")
 
 
 class Metrics:
@@ -88,13 +89,16 @@ class Metrics:
 
         What first shows at one is no increase to who asks for increases.
         """
+        left_out = set() if self._with_tables else {"table"}
         for name, add in self._add.items():
-            if not METRICS[name].labels:
+            if METRICS[name].labels.keys() <= left_out:
                 add(0)
         for outcome in _MESSAGES:
             self._add["messages.settled"](0, {"outcome": outcome})
         for outcome in _LOADS:
             self._add["loads.settled"](0, {"outcome": outcome})
+        for error in _REFUSALS:
+            self._add["submits.refused"](0, {"error.type": error})
 
     def _appended(self, fact: facts.RecordsAppended) -> None:
         self._add["records.appended"](fact.record_count)

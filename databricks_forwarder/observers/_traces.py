@@ -27,10 +27,10 @@ from databricks_forwarder import facts
 from databricks_forwarder.observers._instruments import PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from opentelemetry.context import Context
-    from opentelemetry.trace import Link, Span, SpanContext, Tracer
+    from opentelemetry.trace import Span, SpanContext, Tracer
 
     from databricks_forwarder.facts import Fact, LoadFact
     from databricks_forwarder.model import LoadId, TableName
@@ -161,7 +161,7 @@ class Traces:
                     "rows": fact.row_count,
                 }
             ),
-            links=self._links(load.files.get(fact.table, ())),
+            links=[self._trace.Link(each) for each in load.files.get(fact.table, ())],
             start_time=_ns(fact.at),
         )
         load.tables[fact.table] = span, self._trace.set_span_in_context(span)
@@ -292,9 +292,6 @@ class Traces:
     def _fail(self, span: Span, error: str, message: str) -> None:
         span.set_attribute("error.type", error)
         span.set_status(self._trace.StatusCode.ERROR, message)
-
-    def _links(self, files: Sequence[SpanContext]) -> list[Link]:
-        return [self._trace.Link(each) for each in files]
 
 
 def _named(attributes: Mapping[str, Any]) -> dict[str, Any]:

@@ -123,6 +123,11 @@ def test_counters_begin_at_zero(exported: Exported) -> None:
         (("outcome", "committed"),): 0,
         (("outcome", "parked"),): 0,
     } == shown["loads.settled"]
+    assert {(): 0} == shown["tables.parked"]
+    assert {
+        (("error.type", "BatcherFullError"),): 0,
+        (("error.type", "PayloadError"),): 0,
+    } == shown["submits.refused"]
     assert {0} == {value for points in shown.values() for value in points.values()}
     assert "messages.pending" not in shown
 
