@@ -289,6 +289,13 @@ ROWS = {
         beside="without an observer",
         at_most=1.02,
     ),
+    "S13.within": Row(
+        id="S13",
+        what="processor time within the observer, of a load",
+        unit="%",
+        told="ours",
+        at_most=2,
+    ),
     "S13.submit": Row(
         id="S13",
         what="`submit`, one thread, durable, with OpenTelemetry",

@@ -64,7 +64,7 @@ RUNS = [
     ),
     pytest.param(
         "S13",
-        ["S13.load", "S13.cpu", "S13.submit"],
+        ["S13.load", "S13.cpu", "S13.within", "S13.submit"],
         id="S13",
     ),
     pytest.param("stages", [], id="stages"),
