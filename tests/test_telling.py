@@ -67,23 +67,6 @@ def _memory(tmp_path: Path) -> InMemory:
     return InMemory(tmp_path)
 
 
-def opened(memory: InMemory, observer: Any, **settings: Any) -> Forwarder:
-    """
-    Put a forwarder together in memory, with an observer.
-    """
-    batcher, counts, stager, loader = memory.parts()
-    return Forwarder(
-        router=memory.router(counts),
-        batcher=batcher,
-        stager=stager,
-        loader=loader,
-        observer=observer,
-        clock=memory.clock,
-        scratch=memory.folder / "scratch",
-        **settings,
-    )
-
-
 def test_every_kind_of_fact_is_listed() -> None:
     """
     The list of kinds has each class of the module, and no abstract one.
@@ -172,7 +155,7 @@ def test_what_is_stored_is_told(memory: InMemory) -> None:
     """
     seen = MemoryObserver()
     payloads = [batch(custom("A"), custom("B")), b"{}"]
-    with opened(memory, seen) as forwarder:
+    with memory.forwarder(observer=seen) as forwarder:
         receipt = forwarder.submit_many(payloads)
         forwarder.submit_many([])
     stored, nothing = seen.of(RecordsAppended)
@@ -191,7 +174,7 @@ def test_what_is_refused_is_told(memory: InMemory) -> None:
     The class of the error that the host gets is told, nothing of the payload.
     """
     seen = MemoryObserver()
-    with opened(memory, seen) as forwarder:
+    with memory.forwarder(observer=seen) as forwarder:
         for call in (
             lambda: forwarder.submit(b"secret"),
             lambda: forwarder.submit_many([b"{}", b"secret"]),
@@ -230,7 +213,7 @@ def test_an_observer_that_raises_harms_nobody(
     broken, seen = Raising(KeyError("secret")), MemoryObserver()
     with (
         caplog.at_level(logging.WARNING, "databricks_forwarder"),
-        opened(memory, [broken, seen]) as forwarder,
+        memory.forwarder(observer=[broken, seen]) as forwarder,
     ):
         forwarder.submit(b"{}")
         (report,) = forwarder.flush()
@@ -246,7 +229,7 @@ def test_what_is_no_error_leaves_an_observer(memory: InMemory) -> None:
     """
     An interrupt in an observer ends the call, as it does elsewhere.
     """
-    forwarder = opened(memory, Raising(KeyboardInterrupt()))
+    forwarder = memory.forwarder(observer=Raising(KeyboardInterrupt()))
 
     with pytest.raises(KeyboardInterrupt):
         forwarder.submit(b"{}")
@@ -270,7 +253,7 @@ def test_a_payload_is_taken_while_another_fact_is_told(memory: InMemory) -> None
             if isinstance(fact, RecordsAppended) and fact.message_count == 2:
                 forwarder.submit(b"{}")
 
-    forwarder = opened(memory, Handing())
+    forwarder = memory.forwarder(observer=Handing())
     with forwarder:
         forwarder.submit(batch(custom("A"), custom("B")))
 
@@ -296,7 +279,7 @@ def test_a_slow_observer_holds_up_no_other_thread(memory: InMemory) -> None:
                 entered.set()
                 may_go_on.wait(PATIENCE_SECONDS)
 
-    with opened(memory, Slow()) as forwarder:
+    with memory.forwarder(observer=Slow()) as forwarder:
         payload = batch(custom("A"), custom("B"))
         thread = threading.Thread(target=forwarder.submit, args=(payload,))
         thread.start()
@@ -338,7 +321,9 @@ def test_a_step_of_the_host_that_fails_is_told(memory: InMemory) -> None:
     A tick that raises to the host tells the load, and the step.
     """
     seen = MemoryObserver()
-    with opened(memory, seen, policy=UploadPolicy(max_messages=1)) as forwarder:
+    with memory.forwarder(
+        observer=seen, policy=UploadPolicy(max_messages=1)
+    ) as forwarder:
         forwarder._loader.load = _away  # type: ignore[method-assign]
         forwarder.submit(b"{}")
         for _ in range(2):
@@ -376,7 +361,9 @@ def test_a_step_of_the_thread_that_fails_is_told(memory: InMemory) -> None:
                 told.set()
 
     seen = Ringing()
-    with opened(memory, seen, policy=UploadPolicy(max_messages=1)) as forwarder:
+    with memory.forwarder(
+        observer=seen, policy=UploadPolicy(max_messages=1)
+    ) as forwarder:
         forwarder._loader.load = _away  # type: ignore[method-assign]
         forwarder.submit(b"{}")
         forwarder.start()
@@ -409,7 +396,7 @@ def test_a_forwarder_can_be_asked_until_it_is_closed(memory: InMemory) -> None:
     What an observer gets to ask with tells the status, and nothing after the end.
     """
     seen = Asking()
-    with opened(memory, seen) as forwarder:
+    with memory.forwarder(observer=seen) as forwarder:
         forwarder.submit(b"{}")
         status = seen.status()
 
@@ -423,7 +410,7 @@ def test_an_observer_keeps_no_forwarder_alive(memory: InMemory) -> None:
     A forwarder that nobody has any more is gone, and answers nothing.
     """
     seen = Asking()
-    forwarder = opened(memory, seen)
+    forwarder = memory.forwarder(observer=seen)
     alive = weakref.ref(forwarder)
     del forwarder
     gc.collect()

@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 import pytest
 from exported import Exported, attributes_of, parent_of
+from fact_order import problems
 from schemas import new_schema, workspace
 from walking import batch, custom
 
@@ -96,6 +97,8 @@ def _remote(
 ) -> Iterator[Forwarder]:
     """
     A forwarder into the shared workspace, seen by two observers.
+
+    At the end all that was told must agree.
     """
     settings = attrs.evolve(new_schema(), events_threshold=1)
     with Forwarder.for_databricks(
@@ -107,6 +110,7 @@ def _remote(
     ) as forwarder:
         yield forwarder
         workspace().faults.clear()
+    assert [] == problems(seen.facts, is_one_thread=False)
 
 
 def test_a_load_into_a_lake_is_told_from_its_beginning_to_its_end(

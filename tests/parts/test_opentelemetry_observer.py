@@ -15,7 +15,6 @@ from exported import PREFIX, Exported, attributes_of, parent_of
 from opentelemetry.sdk.trace import ReadableSpan
 from walking import InMemory, batch, custom
 
-from databricks_forwarder import Forwarder
 from databricks_forwarder.errors import MissingExtraError
 from databricks_forwarder.facts import (
     DestinationFound,
@@ -56,29 +55,13 @@ def told(exported: Exported, *facts: Any) -> None:
         exported.observer.observe(fact)
 
 
-def into_memory(memory: InMemory, exported: Exported) -> Forwarder:
-    """
-    Put a forwarder together that is observed.
-    """
-    batcher, counts, stager, loader = memory.parts()
-    return Forwarder(
-        router=memory.router(counts),
-        batcher=batcher,
-        stager=stager,
-        loader=loader,
-        observer=exported.observer,
-        clock=memory.clock,
-        scratch=memory.folder / "scratch",
-    )
-
-
 def test_all_metrics_have_their_names_units_and_kinds(
     exported: Exported, tmp_path: Path, clock: FakeClock
 ) -> None:
     """
     After one fact of each kind every metric of the table is exported, and no other.
     """
-    with into_memory(InMemory(tmp_path, clock), exported):
+    with InMemory(tmp_path, clock).forwarder(observer=exported.observer):
         told(exported, *one_of_each())
         found = exported.metrics()
 
@@ -176,8 +159,8 @@ def test_gauges_of_forwarders_that_share_an_observer_add_up(
     Of counts the sum is shown, of ages the worst, and nothing of who is closed.
     """
     one, other = (InMemory(tmp_path / name, clock) for name in ("one", "other"))
-    with into_memory(one, exported) as first:
-        with into_memory(other, exported) as second:
+    with one.forwarder(observer=exported.observer) as first:
+        with other.forwarder(observer=exported.observer) as second:
             first.submit(batch(custom("A"), custom("B")))
             clock.advance(minutes=10)
             second.submit(b"{}")
@@ -308,7 +291,7 @@ def test_the_hosts_own_span_is_the_parent(
     A load that the host carries in a span of its own is a part of that.
     """
     tracer = exported.tracer_provider.get_tracer("host")
-    with into_memory(InMemory(tmp_path, clock), exported) as forwarder:
+    with InMemory(tmp_path, clock).forwarder(observer=exported.observer) as forwarder:
         forwarder.submit(b"{}")
         with tracer.start_as_current_span("job") as job:
             forwarder.flush()
@@ -325,7 +308,7 @@ def test_without_the_sdk_nothing_is_measured(tmp_path: Path, clock: FakeClock) -
     memory = InMemory(tmp_path, clock)
     exported = Exported.made(clock)
     exported.observer = OpenTelemetryObserver(clock=clock)
-    with into_memory(memory, exported) as forwarder:
+    with memory.forwarder(observer=exported.observer) as forwarder:
         forwarder.submit(b"{}")
         (report,) = forwarder.flush()
 
