@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, TypeVar
 import attrs
 
 from databricks_forwarder._abilities import offers
+from databricks_forwarder._announcing import announce
 from databricks_forwarder._backoff import gives_up, is_foreseen
 from databricks_forwarder._breadth import side_by_side
 from databricks_forwarder._carried import BEAT, CarriedLoad
@@ -53,6 +54,7 @@ from databricks_forwarder._suppressed import suppressions_of
 from databricks_forwarder._table_columns import schema_of
 from databricks_forwarder._table_files import TableFiles
 from databricks_forwarder._telling import told
+from databricks_forwarder.abilities import GroupingRouter, LearningRouter, SideBySide
 from databricks_forwarder.errors import ForwarderError
 from databricks_forwarder.facts import (
     FilesDiscarded,
@@ -61,12 +63,6 @@ from databricks_forwarder.facts import (
     SpoolSwept,
 )
 from databricks_forwarder.mparticle.keys import KeyMaker
-from databricks_forwarder.protocols import (
-    GroupingRouter,
-    LearningRouter,
-    SideBySide,
-    SurveyingLoader,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
@@ -217,11 +213,10 @@ class Pipeline:
             The tables to park, with the reasons.
         """
         waiting = by_failures(load, staging.tables)
-        if waiting and offers(self.loader, SurveyingLoader):
-            names = [table.name for table in waiting]
-            survey = load.told.heard(self.loader.survey)
-            for _, surveyed in _calls(self.loader, survey, [names], load):
-                surveyed.result()
+        if waiting:
+            coming = partial(announce, self.loader, self.router, self.common.name)
+            for _, announced in _calls(self, coming, [(staging, waiting)], load):
+                announced.result()
         load_table = partial(self._load_table, load)
         calls = _calls(self.loader, load_table, waiting, load)
         tried = try_tables(load, calls, len(waiting))

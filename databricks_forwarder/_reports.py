@@ -1,5 +1,5 @@
 """
-What is told of a load when it is settled: pure, from what was noted of it.
+What is told of a load when it is settled, from what was noted of it.
 """
 
 from __future__ import annotations

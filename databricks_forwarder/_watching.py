@@ -8,8 +8,8 @@ import weakref
 from typing import TYPE_CHECKING
 
 from databricks_forwarder._abilities import offers
+from databricks_forwarder.abilities import WatchingObserver
 from databricks_forwarder.errors import ForwarderError
-from databricks_forwarder.protocols import WatchingObserver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -34,6 +34,7 @@ def modules_after(statement: str) -> set[str]:
     "module",
     [
         "databricks_forwarder",
+        "databricks_forwarder.abilities",
         "databricks_forwarder.errors",
         "databricks_forwarder.facts",
         "databricks_forwarder.model",

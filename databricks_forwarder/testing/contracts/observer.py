@@ -18,8 +18,9 @@ from databricks_forwarder.testing.facts import make_fact, one_of_each
 
 if TYPE_CHECKING:
     from databricks_forwarder._status import Status
+    from databricks_forwarder.abilities import WatchingObserver
     from databricks_forwarder.facts import Fact
-    from databricks_forwarder.protocols import Observer, WatchingObserver
+    from databricks_forwarder.protocols import Observer
 
 __all__ = ["ObserverContract", "WatchingObserverContract"]
 
