@@ -3,7 +3,7 @@ What is heard of an engine while a call of the walk uses it.
 
 A loader's engine, and shared counts, run statements and wait, behind protocols
 that know of neither. Who carries a load listens in the thread that calls; what
-runs there finds the listener, if there is one.
+runs there, or in threads begun from there, finds the listener, if there is one.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _LISTENER: ContextVar[Listener | None] = ContextVar(
 
 def listener() -> Listener | None:
     """
-    Who listens in this thread.
+    Who listens in this thread, or in the one that began it.
     """
     return _LISTENER.get()
 

@@ -5,7 +5,7 @@ What is told of one load while it is carried.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -42,9 +42,6 @@ if TYPE_CHECKING:
     )
 
 __all__ = ["LoadFacts"]
-
-_T = TypeVar("_T")
-_R = TypeVar("_R")
 
 
 @attrs.frozen
@@ -91,17 +88,6 @@ class LoadFacts:
             self._teller.is_lost(self._id, error)
             raise
 
-    def heard(self, call: Callable[[_T], _R]) -> Callable[[_T], _R]:
-        """
-        Have *call* heard in whatever thread it is made.
-        """
-
-        def heard(item: _T) -> _R:
-            with listening(Heard(self._teller, self._id)):
-                return call(item)
-
-        return heard
-
     def routed(
         self, begun: float, counts: Mapping[EventKey, int], routes: Routes
     ) -> None:
@@ -144,9 +130,8 @@ class LoadFacts:
         self, stage: Callable[[ParquetFile], StagedFile]
     ) -> Callable[[ParquetFile], StagedFile]:
         """
-        Have each call of *stage* told, and what engines do for it.
+        Have each call of *stage* told.
         """
-        stage = self.heard(stage)
 
         def staging(file: ParquetFile) -> StagedFile:
             begun = self.begin()

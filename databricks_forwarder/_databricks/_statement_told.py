@@ -17,16 +17,13 @@ if TYPE_CHECKING:
 
 __all__ = ["operation", "statement_told"]
 
-# These say by one word what they do; of all others it takes two.
-_OF_ONE_WORD = {"SELECT", "DELETE", "DESCRIBE", "GRANT"}
-
 
 def operation(sql: str) -> str:
     """
-    The first words of a statement, without the remark before it.
+    What a statement does, in its first words, without the remark before it.
     """
-    first, second, *_ = [*sql.split("*/\n", 1)[-1].split(maxsplit=2), "", ""]
-    return first if first in _OF_ONE_WORD else f"{first} {second}".rstrip()
+    first, second, *_ = sql.split("*/\n", 1)[-1].split(maxsplit=2)
+    return first if first == "SELECT" else f"{first} {second}"
 
 
 @contextmanager

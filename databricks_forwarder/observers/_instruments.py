@@ -110,7 +110,7 @@ METRICS: Mapping[str, Metric] = {
     ),
     "statement.duration": _histogram(
         "a statement on the SQL warehouse",
-        operation={"db.operation.name": "such as `COPY INTO`: at most 10"},
+        operation={"db.operation.name": "such as `COPY INTO`: at most 15"},
         error=_ERROR,
     ),
     "steps.failed": _counter(
