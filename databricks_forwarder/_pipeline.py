@@ -35,6 +35,7 @@ from databricks_forwarder._backoff import gives_up, is_foreseen
 from databricks_forwarder._breadth import side_by_side
 from databricks_forwarder._carried import BEAT, CarriedLoad
 from databricks_forwarder._chunks import count_keys, write_rows
+from databricks_forwarder._leftovers import discard, sweep
 from databricks_forwarder._loading import (
     by_failures,
     may_be_moved,
@@ -44,24 +45,12 @@ from databricks_forwarder._loading import (
 from databricks_forwarder._progress import Staging, routes_note
 from databricks_forwarder._reports import broken_off_report, carried_report
 from databricks_forwarder._routes import ask
-from databricks_forwarder._scratch import (
-    load_folder,
-    load_folders,
-    remove_folders,
-    remove_others,
-)
+from databricks_forwarder._scratch import load_folder
 from databricks_forwarder._suppressed import suppressions_of
 from databricks_forwarder._table_columns import schema_of
 from databricks_forwarder._table_files import TableFiles
-from databricks_forwarder._telling import told
 from databricks_forwarder.abilities import GroupingRouter, LearningRouter, SideBySide
 from databricks_forwarder.errors import ForwarderError
-from databricks_forwarder.facts import (
-    FilesDiscarded,
-    FilesLeft,
-    LeftoversFound,
-    SpoolSwept,
-)
 from databricks_forwarder.mparticle.keys import KeyMaker
 
 if TYPE_CHECKING:
@@ -72,7 +61,6 @@ if TYPE_CHECKING:
     from databricks_forwarder._progress import Routes, TableStaging
     from databricks_forwarder._telling import Teller
     from databricks_forwarder.model import (
-        LoadId,
         LoadReport,
         LoadResult,
         ParquetFile,
@@ -132,7 +120,7 @@ class Pipeline:
             report = self._tried(load)
         load.told.settled(report)
         if not report.is_parked:
-            self._discard(load.id)
+            discard(load.id, self.stager, self.scratch, self.teller)
         return report
 
     def _tried(self, load: CarriedLoad) -> LoadReport:
@@ -256,36 +244,7 @@ class Pipeline:
         """
         Discard what is left of this batcher's loads and belongs to none open.
         """
-        # Looked for before the loads are: another holder may be at work, and
-        # what it begins meanwhile must not be taken for a leftover.
-        begun = self.teller.begin()
-        folders = load_folders(self.scratch)
-        staged = list(self.stager.staged())
-        status = self.batcher.status()
-        kept = {*status.open_load_ids, *status.parked_load_ids}
-        remove_others(folders, kept)
-        own = [each for each in staged if each.startswith(f"{self.batcher.id}-")]
-        left = [each for each in own if each not in kept]
-        for load_id in left:
-            self.teller.tell(LeftoversFound(at=self.teller.now(), load_id=load_id))
-            self._discard(load_id)
-        at, seconds = self.teller.now(), self.teller.since(begun)
-        self.teller.tell(SpoolSwept(at=at, load_count=len(left), seconds=seconds))
-
-    def _discard(self, load_id: LoadId) -> None:
-        """
-        Remove what is left of a load; what stays is swept at the next start.
-        """
-        begun = self.teller.begin()
-        remove_folders(self.scratch, load_id)
-        try:
-            self.stager.discard(load_id)
-        except Exception as error:  # noqa: BLE001  # the load is done, whatever it is
-            at = self.teller.now()
-            self.teller.tell(FilesLeft(at=at, load_id=load_id, **told(error)))
-            return
-        at, seconds = self.teller.now(), self.teller.since(begun)
-        self.teller.tell(FilesDiscarded(at=at, load_id=load_id, seconds=seconds))
+        sweep(self.batcher, self.stager, self.scratch, self.teller)
 
     def _is_astray(self, load: CarriedLoad, staging: Staging) -> bool:
         """
