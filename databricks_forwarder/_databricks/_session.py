@@ -126,7 +126,7 @@ class Session:
     @property
     def statement_id(self) -> str | None:
         """
-        What the platform calls the latest statement; None before it has said so.
+        What the platform calls the latest statement, also when all is closed.
         """
         return self._statement_id or self._cursor.query_id
 
@@ -146,7 +146,6 @@ class Session:
             self._cursor.execute(sql)
             return [tuple(row) for row in self._cursor.fetchall()]
         finally:
-            # The cursor forgets it when the session is closed.
             self._statement_id = self._cursor.query_id
 
     def stop(self, other: Session) -> None:

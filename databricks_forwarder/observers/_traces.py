@@ -151,16 +151,11 @@ class Traces:
         load = self._open.get(fact.load_id)
         if load is None:
             return
+        about = {"table": fact.table, "files": fact.file_count, "rows": fact.row_count}
         span = self._tracer.start_span(
             f"{PREFIX}table",
             load.context,
-            attributes=_named(
-                {
-                    "table": fact.table,
-                    "files": fact.file_count,
-                    "rows": fact.row_count,
-                }
-            ),
+            attributes=_named(about),
             links=[self._trace.Link(each) for each in load.files.get(fact.table, ())],
             start_time=_ns(fact.at),
         )
