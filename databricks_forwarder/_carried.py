@@ -49,6 +49,7 @@ class CarriedLoad:
     Attributes:
         progress: How far it got, as the batcher knows it.
         told: What is told of it.
+        begun_at: When this holder took it up.
     """
 
     lease: Lease
@@ -56,6 +57,7 @@ class CarriedLoad:
     told: LoadFacts
     _batcher: Batcher
     _clock: Clock
+    begun_at: datetime
     _noted_at: datetime
 
     @classmethod
@@ -70,8 +72,8 @@ class CarriedLoad:
         """
         _require_plain(lease.load_id)
         told = LoadFacts.of(lease, teller)
-        progress = Progress(dict(lease.notes))
-        return cls(lease, progress, told, batcher, clock, clock.now())
+        progress, now = Progress(dict(lease.notes)), clock.now()
+        return cls(lease, progress, told, batcher, clock, now, now)
 
     @property
     def id(self) -> LoadId:

@@ -68,6 +68,7 @@ def _add_work(command: argparse.ArgumentParser) -> None:
     _add_destination(command)
     _add_spool(command)
     _add_routing(command)
+    _add_counts(command)
     command.add_argument("--quiet", action="store_true", help="say problems only")
 
 
@@ -121,6 +122,15 @@ def _add_letters(command: argparse.ArgumentParser) -> None:
 def _add_reconcile(command: argparse.ArgumentParser) -> None:
     _add_destination(command)
     _add_spool(command)
+    _add_schema_name(command)
+
+
+def _add_backfill(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "tables", nargs="*", metavar="TABLE", help="which tables get rows; none: all"
+    )
+    _add_reconcile(command)
+    _add_counts(command)
 
 
 def _add_erase(command: argparse.ArgumentParser) -> None:
@@ -142,8 +152,26 @@ def _add_erase(command: argparse.ArgumentParser) -> None:
     _add_spool(command)
 
 
-def _add_destination(command: argparse.ArgumentParser) -> None:
-    destination = command.add_mutually_exclusive_group(required=True)
+def _add_report(command: argparse.ArgumentParser) -> None:
+    _add_destination(command, required=False)
+    _add_spool(command)
+    _add_routing(command)
+    command.add_argument(
+        "-o",
+        "--output",
+        default="report.html",
+        metavar="FILE",
+        help="file of the page, replaced if it is there (default report.html)",
+    )
+    command.add_argument(
+        "--days", type=int, default=14, metavar="N", help="days to look back"
+    )
+
+
+def _add_destination(
+    command: argparse.ArgumentParser, *, required: bool = True
+) -> None:
+    destination = command.add_mutually_exclusive_group(required=required)
     destination.add_argument("--lake", metavar="DIR", help="folder of the tables")
     destination.add_argument(
         "--databricks",
@@ -187,11 +215,7 @@ def _add_routing(command: argparse.ArgumentParser) -> None:
         metavar="N",
         help="messages in 30 days that give a kind of event a table (default 10000)",
     )
-    command.add_argument(
-        "--schema-name",
-        metavar="S",
-        help="names the common table, S_otherevents (default mparticle)",
-    )
+    _add_schema_name(command)
     command.add_argument(
         "--table-name", metavar="T", help="table for all partner feeds"
     )
@@ -207,6 +231,24 @@ def _add_routing(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_counts(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--counts",
+        choices=("shared", "local"),
+        metavar="WHERE",
+        help="where counts and names are kept: shared, as of a workspace by default, "
+        "or local, as of a lake",
+    )
+
+
+def _add_schema_name(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--schema-name",
+        metavar="S",
+        help="names a lake's common table, S_otherevents (default mparticle)",
+    )
+
+
 _COMMANDS = (
     ("forward", "Receive batches, and carry all that waits.", _add_forward),
     ("carry", "Carry all that waits in a spool that is there.", _add_carry),
@@ -219,6 +261,8 @@ _COMMANDS = (
     ("replay", "Put dead letters back in the queue.", _add_letters),
     ("repair", "Mend a damaged spool; the damaged file is kept.", _add_places),
     ("check", "Try a destination, and leave nothing there.", _add_destination),
+    ("report", "Write a page that shows how it all stands.", _add_report),
     ("reconcile", "Compare the account with the tables.", _add_reconcile),
+    ("backfill", "Move kinds' earlier rows into their own tables.", _add_backfill),
     ("erase", "Delete a person from spool, staged files and tables.", _add_erase),
 )

@@ -22,12 +22,16 @@ from databricks_forwarder._cli_sources import (
     require_readable,
 )
 from databricks_forwarder._cli_spool import require_spool, spool_of
-from databricks_forwarder._cli_workspace import require_no_place, workspace_of
+from databricks_forwarder._cli_workspace import (
+    counts_of,
+    require_no_place,
+    schema_name,
+    workspace_of,
+)
 from databricks_forwarder._door import admit
 from databricks_forwarder._forwarder import Forwarder
 from databricks_forwarder.errors import (
     BatcherError,
-    ConfigurationError,
     ForwarderError,
     PayloadError,
 )
@@ -40,7 +44,7 @@ if TYPE_CHECKING:
     from databricks_forwarder._plan import Plan
     from databricks_forwarder.model import LoadReport
 
-__all__ = ["forward", "plan"]
+__all__ = ["forward", "open_forwarder", "plan"]
 
 _MAX_PAYLOAD_BYTES = 8 * 2**20
 
@@ -53,7 +57,7 @@ def forward(arguments: argparse.Namespace, output: Output) -> int:
     spool = spool_of(arguments)
     if not arguments.files:
         require_spool(spool)
-    with _open(arguments, spool) as forwarder:
+    with open_forwarder(arguments, spool) as forwarder:
         intake = Intake(forwarder)
         problems = _receive(arguments.files, intake, spool, output)
         reports: Sequence[LoadReport] = ()
@@ -92,13 +96,16 @@ def plan(arguments: argparse.Namespace, output: Output) -> int:
     return 1 if problems else 0
 
 
-def _open(arguments: argparse.Namespace, spool: Path) -> Forwarder:
+def open_forwarder(arguments: argparse.Namespace, spool: Path) -> Forwarder:
+    """
+    Open a forwarder into the lake or the workspace that the arguments name.
+
+    Raises:
+        ConfigurationError: They contradict each other, or a setting is wrong.
+    """
     if not arguments.databricks:
         require_no_place(arguments)
         return _open_lake(arguments, arguments.lake, spool)
-    if arguments.schema_name is not None:
-        msg = "the schema of a workspace is what DATABRICKS_FORWARDER_SCHEMA_NAME says"
-        raise ConfigurationError(msg)
     settings, endpoint = workspace_of(arguments)
     if arguments.events_threshold is not None:
         settings = attrs.evolve(settings, events_threshold=arguments.events_threshold)
@@ -107,6 +114,7 @@ def _open(arguments: argparse.Namespace, spool: Path) -> Forwarder:
         spool=spool,
         endpoint=endpoint,
         connection=_connection(arguments),
+        counts=counts_of(arguments, "shared"),
         max_payload_bytes=_MAX_PAYLOAD_BYTES,
     )
 
@@ -117,13 +125,12 @@ def _open_lake(
     return Forwarder.for_lake(
         lake,
         spool=spool,
+        counts=counts_of(arguments, "local"),
         connection=_connection(arguments),
         events_threshold=(
             10_000 if arguments.events_threshold is None else arguments.events_threshold
         ),
-        schema_name=(
-            "mparticle" if arguments.schema_name is None else arguments.schema_name
-        ),
+        schema_name=schema_name(arguments),
         max_payload_bytes=_MAX_PAYLOAD_BYTES,
     )
 
