@@ -108,7 +108,7 @@ def typing(session: nox.Session) -> None:
     """
     Check all types, strictly.
     """
-    session.install("-e", ".[lake,cli,testing]", *group("typing"))
+    session.install("-e", ".[lake,cli,otel,testing]", *group("typing", "observe"))
     session.run("mypy")
 
 
@@ -128,7 +128,7 @@ def examples(session: nox.Session) -> None:
     """
     Run each example as a program of its own, in a folder of its own.
     """
-    session.install("-e", ".[lake,cli,testing]")
+    session.install("-e", ".[lake,cli,otel,testing]", *group("observe"))
     programs = sorted(Path("examples").resolve().glob("*.py"))
     shutil.rmtree(session.create_tmp())
     session.chdir(session.create_tmp())
@@ -253,7 +253,7 @@ def benchmarks(session: nox.Session) -> None:
     """
     Measure, beside the current releases of the peers: ``-- --json figures.json``.
     """
-    session.install("-e", ".[lake,testing]")
+    session.install("-e", ".[lake,otel,testing]", *group("observe"))
     peers = Path(session.create_tmp()).resolve() / "peers"
     for peer in PEERS:
         place = peers / peer

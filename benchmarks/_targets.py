@@ -277,4 +277,29 @@ ROWS = {
         unit="µs",
         beside="the walk, one process",
     ),
+    "S13.load": Row(
+        id="S13",
+        what="payloads from the spool to Delta tables, with OpenTelemetry",
+        beside="without an observer",
+        at_most=1.02,
+    ),
+    "S13.cpu": Row(
+        id="S13",
+        what="the same, processor time",
+        beside="without an observer",
+        at_most=1.02,
+    ),
+    "S13.within": Row(
+        id="S13",
+        what="processor time within the observer, of a load",
+        unit="%",
+        told="ours",
+        at_most=2,
+    ),
+    "S13.submit": Row(
+        id="S13",
+        what="`submit`, one thread, durable, with OpenTelemetry",
+        unit="µs",
+        beside="without an observer",
+    ),
 }

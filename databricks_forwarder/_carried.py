@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from databricks_forwarder._load_facts import LoadFacts
 from databricks_forwarder._progress import (
     Progress,
     failure_note,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from databricks_forwarder._progress import Staging
+    from databricks_forwarder._telling import Teller
     from databricks_forwarder.model import Lease, LoadId, ParquetFile, TableName
     from databricks_forwarder.protocols import Batcher, Clock
 
@@ -45,18 +47,22 @@ class CarriedLoad:
 
     Attributes:
         progress: How far it got, as the batcher knows it.
+        told: What is told of it.
         begun_at: When this holder took it up.
     """
 
     lease: Lease
     progress: Progress
+    told: LoadFacts
     _batcher: Batcher
     _clock: Clock
     begun_at: datetime
     _noted_at: datetime
 
     @classmethod
-    def of(cls, lease: Lease, batcher: Batcher, clock: Clock) -> CarriedLoad:
+    def of(
+        cls, lease: Lease, batcher: Batcher, clock: Clock, teller: Teller
+    ) -> CarriedLoad:
         """
         Take up what *batcher* handed out just now.
 
@@ -64,8 +70,9 @@ class CarriedLoad:
             ConfigurationError: Its id can't name a folder; nothing was noted.
         """
         _require_plain(lease.load_id)
-        now = clock.now()
-        return cls(lease, Progress(dict(lease.notes)), batcher, clock, now, now)
+        told = LoadFacts.of(lease, teller)
+        progress, now = Progress(dict(lease.notes)), clock.now()
+        return cls(lease, progress, told, batcher, clock, now, now)
 
     @property
     def id(self) -> LoadId:

@@ -14,6 +14,7 @@ from databricks_forwarder.protocols import (
     Batcher,
     EventCounts,
     Loader,
+    Observer,
     Router,
     Stager,
 )
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyarrow.dataset import Dataset
 
+    from databricks_forwarder._status import Status
     from databricks_forwarder.answers import Described, Prospect, Reason, Simulation
     from databricks_forwarder.erasure import ErasureNote, Place
     from databricks_forwarder.model import (
@@ -62,6 +64,7 @@ __all__ = [
     "SimulatingRouter",
     "SurveyingLoader",
     "TellingLoader",
+    "WatchingObserver",
 ]
 
 
@@ -525,4 +528,23 @@ class TellingLoader(Loader, Protocol):
     def state(self) -> str | None:
         """
         How the engine stands, in words; None when there is nothing to tell.
+        """
+
+
+@runtime_checkable
+class WatchingObserver(Observer, Protocol):
+    """
+    An observer that wants to ask how a forwarder stands, at times of its own.
+
+    O4. It asks each forwarder that it was handed, and passes over one that does
+    not answer: it is closed, or gone.
+    """
+
+    def watch(self, status: Callable[[], Status | None], /) -> None:
+        """
+        Keep a way to ask; once for each forwarder, before its first fact.
+
+        Args:
+            status: How the forwarder stands now, None if there is no telling;
+                any thread may call it.
         """

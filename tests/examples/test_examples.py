@@ -118,6 +118,28 @@ def test_replay_brings_a_dead_letter_back(
     ] == said.splitlines()
 
 
+def test_prometheus_metrics_are_served(tmp_path: Path) -> None:
+    """
+    What was handed in and loaded can be scraped while the program runs.
+    """
+    ran = subprocess.run(
+        [sys.executable, EXAMPLES / "prometheus_metrics.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(EXAMPLES.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (0, "") == (ran.returncode, ran.stderr)
+    assert [
+        'databricks_forwarder_loads_settled_total outcome="committed" 1.0',
+        'databricks_forwarder_loads_settled_total outcome="parked" 0.0',
+        "databricks_forwarder_messages_appended_total 2560.0",
+        "databricks_forwarder_messages_pending 0.0",
+    ] == sorted(ran.stdout.splitlines())
+
+
 def test_segments_reads_to_the_end_and_no_further(tmp_path: Path) -> None:
     """
     Run again, it goes on where it stopped, and hands nothing in twice.

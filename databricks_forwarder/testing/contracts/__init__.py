@@ -32,6 +32,7 @@ pytest.register_assert_rewrite(
     "databricks_forwarder.testing.contracts.counts",
     "databricks_forwarder.testing.contracts.destination",
     "databricks_forwarder.testing.contracts.loader",
+    "databricks_forwarder.testing.contracts.observer",
     "databricks_forwarder.testing.contracts.router",
     "databricks_forwarder.testing.contracts.stager",
 )
