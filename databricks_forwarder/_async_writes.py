@@ -152,6 +152,8 @@ class Writes:
         group: list[_Waiting] = []
         room_bytes, room_records = _GROUP_BYTES, _GROUP_RECORDS
         for number, each in [*self._waiting.items()]:
+            if each.outcome.cancelled():
+                continue
             room_bytes -= each.size_bytes
             room_records -= each.record_count
             if group and (room_bytes < 0 or room_records < 0):

@@ -11,7 +11,7 @@ import attrs
 
 from databricks_forwarder._door import admit, admit_all
 from databricks_forwarder.batchers.rules import checked_checkpoint
-from databricks_forwarder.errors import BatcherFullError
+from databricks_forwarder.errors import BatcherError, BatcherFullError
 from databricks_forwarder.model import Offset, OffsetRange, Receipt
 
 if TYPE_CHECKING:
@@ -99,10 +99,25 @@ def _stored(calls: Sequence[_Admitted], append: Append) -> Sequence[Outcome]:
         receipt = append(payloads, checkpoint or None)
     except BatcherFullError as error:
         return [error] if len(calls) == 1 else _stored_singly(calls, append)
-    except Exception as error:  # noqa: BLE001  # who waits for the outcome raises it
-        # Each raises one of its own, since a traceback belongs to one task.
-        return [copy.copy(error) for _ in calls]
+    except BaseException as error:  # noqa: BLE001  # who waits for it raises it
+        return [_told(error) for _ in calls]
     return _shares(calls, receipt)
+
+
+def _told(error: BaseException) -> Exception:
+    """
+    Make of an error what one of the callers raises: a traceback belongs to one.
+    """
+    told = (
+        copy.copy(error)
+        if isinstance(error, Exception)
+        else BatcherError(
+            f"storing payloads was broken off ({type(error).__name__}); whether they "
+            "were stored is unknown: the checkpoint tells, if there was one"
+        )
+    )
+    told.__cause__ = error
+    return told
 
 
 def _stored_singly(calls: Sequence[_Admitted], append: Append) -> list[Outcome]:
