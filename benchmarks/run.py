@@ -34,6 +34,7 @@ from benchmarks import (
     imports,
     latency,
     loads,
+    loops,
     odd,
     parquet,
     routing,
@@ -61,6 +62,7 @@ MEASUREMENTS: Mapping[str, Callable[[Bench], Outcome]] = {
     "S10": imports.measure,
     "S11": workspace.measure,
     "S12": spark.measure,
+    "loop": loops.measure,
     "stages": stages.measure,
 }
 

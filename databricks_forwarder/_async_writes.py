@@ -133,16 +133,16 @@ class Writes:
         Write as soon as all tasks that are ready have made their calls.
         """
         self._write = self.loop.create_future()
-        self.loop.call_soon(self._begin)
+        self.loop.call_soon(self._begin, self._write)
 
-    def _begin(self) -> None:
+    def _begin(self, write: asyncio.Future[None]) -> None:
         group = self._take()
         if not group:
-            self._finish()
+            self._finish(write)
             return
         store = partial(self._store, [each.call for each in group])
         made = self._threads.begin(store)
-        tell = partial(self._tell, group)
+        tell = partial(self._tell, write, group)
         made.add_done_callback(partial(tell_loop, self.loop, tell))
 
     def _take(self) -> list[_Waiting]:
@@ -161,7 +161,12 @@ class Writes:
             group.append(self._waiting.pop(number))
         return group
 
-    def _tell(self, group: Sequence[_Waiting], made: Future[list[Outcome]]) -> None:
+    def _tell(
+        self,
+        write: asyncio.Future[None],
+        group: Sequence[_Waiting],
+        made: Future[list[Outcome]],
+    ) -> None:
         error = made.exception()
         outcomes: Sequence[Outcome | BaseException]
         outcomes = made.result() if error is None else [error] * len(group)
@@ -169,15 +174,14 @@ class Writes:
             # Who was cancelled has one already.
             if not each.outcome.done():
                 each.outcome.set_result(outcome)
-        self._finish()
+        self._finish(write)
 
-    def _finish(self) -> None:
-        write, self._write = self._write, None
+    def _finish(self, write: asyncio.Future[None]) -> None:
+        self._write = None
         # Those who were told go on first, and may call again in time.
         if self._waiting:
             self._plan()
-        if write is not None:
-            write.set_result(None)
+        write.set_result(None)
 
 
 def _size_of(call: Call) -> int:
