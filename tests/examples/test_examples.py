@@ -227,6 +227,7 @@ LONG = {
     "fastapi_receiver.py": 90,
     "flask_receiver.py": 90,
     "kafka_consumer.py": 90,
+    "lambda_handler.py": 100,
 }
 
 
