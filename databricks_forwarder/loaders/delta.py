@@ -18,41 +18,23 @@ What a death leaves at each point:
 
 from __future__ import annotations
 
-import secrets
-import shutil
 import tempfile
-from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
-from databricks_forwarder._delta_fates import crossed
-from databricks_forwarder._disk import disk_error, make_folder, sync
-from databricks_forwarder._parquet import Footer, read_footer
-from databricks_forwarder.errors import (
-    ForwarderError,
-    MissingExtraError,
-    SetupError,
-    TransientError,
-)
+from databricks_forwarder._disk import disk_error
+from databricks_forwarder._table_columns import schema_of
+from databricks_forwarder.errors import MissingExtraError
 from databricks_forwarder.loaders._counting import counted
-from databricks_forwarder.loaders._delta_erasing import delete_places
-from databricks_forwarder.loaders._delta_files import (
-    RANGED,
-    folder_name,
-    is_table,
-    local_folder,
-    placed,
-    ranged_columns,
-    statistics,
-    sync_log,
-)
-from databricks_forwarder.loaders._delta_foreign import refuse_foreign
+from databricks_forwarder.loaders._delta_backfill import Move
+from databricks_forwarder.loaders._delta_files import is_table, local_folder
+from databricks_forwarder.loaders._delta_tables import DeltaTables
+from databricks_forwarder.loaders._delta_whole import whole
+from databricks_forwarder.loaders._kind_rows import kinds_in
 from databricks_forwarder.loaders._places import places_in
-from databricks_forwarder.loaders._schemas import covers, widened
 from databricks_forwarder.loaders._trial import trial
 from databricks_forwarder.model import (
+    EventKind,
     Finding,
     LoadId,
     LoadResult,
@@ -62,22 +44,16 @@ from databricks_forwarder.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from types import ModuleType
 
-    from deltalake import DeltaTable
-    from deltalake.transaction import AddAction, RemoveAction
+    import pyarrow as pa
+    from pyarrow.dataset import Dataset
 
     from databricks_forwarder.erasure import Place
     from databricks_forwarder.mparticle.person import Person
 
 __all__ = ["DeltaLoader"]
-
-_T = TypeVar("_T")
-
-# Each try but the last lost against a writer that got on: more of them are
-# not met by chance.
-_TRIES = 10
 
 
 class DeltaLoader:
@@ -102,38 +78,25 @@ class DeltaLoader:
     def __init__(self, root: Path | str) -> None:
         self._engine = _engine()
         self._root = local_folder(root)
-        # As last seen; a table only ever gets more columns, so what was
-        # covered stays covered. `load` looks at the table itself.
-        self._schemas: dict[TableName, pa.Schema] = {}
-        self._synced: dict[TableName, frozenset[str]] = {}
+        self._tables = DeltaTables(self._engine, self._root)
 
     def path(self, table: TableName) -> Path:
         """
         The folder of *table*, whether it is there or not.
         """
-        return self._root / folder_name(table)
+        return self._tables.path(table)
 
     def tables(self) -> Sequence[TableName]:
         """
         The names of the tables that are there, sorted.
         """
-        with self._crossing(f"listing the tables in {self._root}"):
-            if not self._root.exists():
-                return []
-            return sorted(
-                self._name(folder)
-                for folder in self._root.iterdir()
-                if is_table(folder) and not folder.name.startswith(".")
-            )
+        return self._tables.names()
 
     def prepare(self, table: TableName, schema: pa.Schema, /) -> None:
         """
         See that *table* is there and has at least the fields of *schema*.
         """
-        held = self._schemas.get(table)
-        if held is None or not covers(held, schema, table):
-            doing = f"preparing table {table} in {self.path(table)}"
-            self._retried(doing, lambda: self._widen(table, schema))
+        self._tables.prepare(table, schema)
 
     def load(
         self, load_id: LoadId, table: TableName, files: Sequence[StagedFile], /
@@ -145,8 +108,7 @@ class DeltaLoader:
         """
         if not files:
             return LoadResult(0)
-        doing = f"loading {load_id} into table {table} in {self.path(table)}"
-        was_repeat = self._retried(doing, lambda: self._load(load_id, table, files))
+        was_repeat = self._tables.load(load_id, table, files)
         row_count = sum(file.row_count for file in files)
         return LoadResult(row_count, was_repeat=was_repeat)
 
@@ -176,8 +138,61 @@ class DeltaLoader:
         The earlier files stay in the table's folder, for who reads an earlier
         version, until the table is vacuumed.
         """
-        doing = f"erasing rows of table {table} in {self.path(table)}"
-        return self._retried(doing, lambda: self._erase(table, places))
+        return self._tables.erase(table, places)
+
+    def read(
+        self, kind: EventKind | None, common: TableName, own: TableName | None, /
+    ) -> Dataset:
+        """
+        Read all events, or all of a kind, as one data set; files are read later.
+
+        A table of the kind's own has rows of that kind alone, so others are not
+        looked into when it is known.
+        """
+        names = self.tables() if kind is None else [common, *filter(None, [own])]
+
+        def opened() -> Dataset:
+            # The common table first: what leaves it meanwhile is shown as of then.
+            return whole(
+                {
+                    name: self._tables.opened(name)
+                    for name in sorted(names, key=lambda each: each != common)
+                    if is_table(self.path(name))
+                },
+                common,
+                kind,
+            )
+
+        return self._tables.retried(f"reading the tables in {self._root}", opened)
+
+    def kinds(self, common: TableName, /) -> Collection[EventKind]:
+        """
+        The kinds that have rows in the common table; some columns are read.
+        """
+        path = self.path(common)
+        if not is_table(path):
+            return ()
+        with self._tables.crossing(f"looking for kinds in table {common} in {path}"):
+            return kinds_in(self._tables.opened(common).to_pyarrow_dataset())
+
+    def move(self, kind: EventKind, common: TableName, own: TableName, /) -> int:
+        """
+        Move a kind's rows out of the common table into its own, by steps.
+        """
+        self.prepare(own, schema_of(kind.event_type))
+        moving = Move(
+            engine=self._engine,
+            open=lambda path: self._engine.DeltaTable(str(path)),
+            common=self.path(common),
+            own=self.path(own),
+            name=own,
+            kind=kind,
+        )
+        doing = f"moving rows of table {common} into table {own} in {self._root}"
+        moved = 0
+        while (count := self._tables.retried(doing, moving.step)) is not None:
+            moved += count
+        return moved
 
     def check(self) -> Sequence[Finding]:
         """
@@ -199,167 +214,15 @@ class DeltaLoader:
 
     def _counted(self, batcher_id: str, table: TableName) -> Mapping[LoadId, RowCount]:
         path = self.path(table)
-        with self._crossing(f"counting the rows of table {table} in {path}"):
-            found = self._engine.DeltaTable(str(path))
+        with self._tables.crossing(f"counting the rows of table {table} in {path}"):
+            found = self._tables.opened(table)
             return counted(found.to_pyarrow_dataset(), batcher_id, table)
 
     def _places(self, table: TableName, person: Person) -> Sequence[Place]:
         path = self.path(table)
-        with self._crossing(f"looking for rows in table {table} in {path}"):
-            return places_in(
-                self._engine.DeltaTable(str(path)).to_pyarrow_dataset(), person
-            )
-
-    def _erase(self, table: TableName, places: Sequence[Place]) -> Sequence[str]:
-        folder = self.path(table)
-        found = self._found(table)
-        if found is None or not places:
-            return ()
-        versions = delete_places(found, self._engine, folder, places)
-        self._synced[table] = sync_log(folder, self._synced.get(table, ()))
-        return versions
-
-    def _name(self, folder: Path) -> TableName:
-        if folder_name(TableName(folder.name)) == folder.name:
-            return TableName(folder.name)
-        named = self._engine.DeltaTable(str(folder)).metadata().name
-        return TableName(named or folder.name)
-
-    def _found(self, table: TableName) -> DeltaTable | None:
-        path = self.path(table)
-        if is_table(path):
-            found: DeltaTable = self._engine.DeltaTable(str(path))
-            refuse_foreign(found, table)
-            return found
-        if path.exists() and any(path.iterdir()):
-            msg = f"{path} is no Delta table, and in the way of table {table}; move it"
-            raise SetupError(msg)
-        return None
-
-    def _widen(self, table: TableName, schema: pa.Schema) -> None:
-        found = self._found(table)
-        held = pa.schema([]) if found is None else _schema_of(found)
-        grown = widened(held, schema, table)
-        if found is None:
-            self._create(table, grown)
-        elif not grown.equals(held):
-            known = set(held)
-            added = pa.schema(column for column in grown if column not in known)
-            found.alter.add_columns(self._engine.Schema.from_arrow(added).fields)
-        # Most tables have one schema, which is large: one is enough to keep.
-        self._schemas[table] = schema if grown.equals(schema) else grown
-
-    def _create(self, table: TableName, schema: pa.Schema) -> None:
-        # Two creators at once would both commit: the rename lets one in.
-        make_folder(self._root)
-        unfinished = self._root / f".{secrets.token_hex(8)}"
-        try:
-            said = "Events forwarded from mParticle, one row each."
-            self._engine.DeltaTable.create(
-                str(unfinished),
-                schema,
-                name=table,
-                description=said,
-                configuration={RANGED: ranged_columns(schema)},
-            )
-            sync_log(unfinished)
-            sync(unfinished)
-            self._name_table(unfinished, table)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
-        sync(self._root)
-
-    def _name_table(self, unfinished: Path, table: TableName) -> None:
-        try:
-            unfinished.rename(self.path(table))
-        except OSError as error:
-            if not is_table(self.path(table)):
-                raise
-            raise _OutdatedError from error
-
-    def _load(
-        self, load_id: LoadId, table: TableName, files: Sequence[StagedFile]
-    ) -> bool:
-        found = self._found(table)
-        was_repeat = (
-            found is not None and found.transaction_version(load_id) is not None
-        )
-        if not was_repeat:
-            footers = {file.uri: read_footer(file.uri) for file in files}
-            if found is None or not all(
-                covers(_schema_of(found), footer.schema, table)
-                for footer in footers.values()
-            ):
-                for footer in footers.values():
-                    self._widen(table, footer.schema)
-                raise _OutdatedError
-            self._commit(found, load_id, self.path(table), footers)
-        self._synced[table] = sync_log(self.path(table), self._synced.get(table, ()))
-        return was_repeat
-
-    def _commit(
-        self,
-        found: DeltaTable,
-        load_id: LoadId,
-        folder: Path,
-        files: Mapping[str, Footer],
-    ) -> None:
-        # *found* is the object that was asked for the transaction: the engine
-        # refuses a second one of the same name only to who looked before it.
-        columns = found.metadata().configuration.get(RANGED, "")
-        actions: list[AddAction | RemoveAction] = [
-            self._action(
-                placed(Path(uri), folder, load_id), statistics(footer, columns)
-            )
-            for uri, footer in files.items()
-        ]
-        sync(folder)
-        transaction = self._engine.Transaction(app_id=load_id, version=0)
-        found.create_write_transaction(
-            actions,
-            mode="append",
-            schema=found.schema(),
-            commit_properties=self._engine.CommitProperties(
-                app_transactions=[transaction]
-            ),
-        )
-
-    def _action(self, placed: Path, stats: str) -> AddAction:
-        status = placed.stat()
-        action: AddAction = self._engine.transaction.AddAction(
-            path=placed.name,
-            size=status.st_size,
-            partition_values={},
-            modification_time=int(status.st_mtime * 1000),
-            data_change=True,
-            stats=stats,
-        )
-        return action
-
-    def _retried(self, doing: str, step: Callable[[], _T]) -> _T:
-        with self._crossing(doing):
-            for _ in range(_TRIES):
-                with suppress(
-                    _OutdatedError, self._engine.exceptions.CommitFailedError
-                ):
-                    return step()
-        msg = f"{doing} failed: other writers came first {_TRIES} times; try again"
-        raise TransientError(msg)
-
-    @contextmanager
-    def _crossing(self, doing: str) -> Iterator[None]:
-        try:
-            yield
-        except ForwarderError:
-            raise
-        except Exception as error:
-            raise crossed(error, doing) from error
-
-
-class _OutdatedError(Exception):
-    """
-    The table is no longer what it was when it was looked at: look again.
-    """
+        with self._tables.crossing(f"looking for rows in table {table} in {path}"):
+            found = self._tables.opened(table)
+            return places_in(found.to_pyarrow_dataset(), person)
 
 
 def _engine() -> ModuleType:
@@ -368,7 +231,3 @@ def _engine() -> ModuleType:
     except ImportError as error:
         raise MissingExtraError("the local lake", "lake") from error
     return deltalake
-
-
-def _schema_of(found: DeltaTable) -> pa.Schema:
-    return pa.schema(found.schema().to_arrow())

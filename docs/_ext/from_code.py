@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from databricks_forwarder import protocols
+from databricks_forwarder import abilities, protocols
 from databricks_forwarder._table_columns import OWN_COLUMNS, schema_of
 from databricks_forwarder.mparticle.batch import BODIES
 from databricks_forwarder.testing import contracts
@@ -59,22 +59,33 @@ def tests_by_clause() -> dict[str, list[str]]:
     """
     found: dict[str, list[str]] = {}
     for contract in _contracts():
-        for name, test in vars(contract).items():
+        for name, test in _members(contract):
             if hasattr(test, "clause"):
                 found.setdefault(test.clause, []).append(f"{contract.__name__}.{name}")
     return found
 
 
 def _contracts() -> Iterator[type]:
-    for info in pkgutil.iter_modules(contracts.__path__, f"{contracts.__name__}."):
-        for value in vars(importlib.import_module(info.name)).values():
-            if inspect.isclass(value) and value.__module__ == info.name:
-                yield value
+    for info in pkgutil.iter_modules(contracts.__path__):
+        if not info.name.startswith("_"):
+            module = importlib.import_module(f"{contracts.__name__}.{info.name}")
+            named = (getattr(module, name) for name in module.__all__)
+            yield from filter(inspect.isclass, named)
+
+
+def _members(contract: type) -> Iterator[tuple[str, Any]]:
+    # A contract may be put together of several classes.
+    for each in reversed(contract.__mro__):
+        yield from vars(each).items()
 
 
 def _clauses_page() -> str:
     tests = tests_by_clause()
-    owed = {name: clauses(getattr(protocols, name)) for name in protocols.__all__}
+    owed = {
+        name: clauses(getattr(module, name))
+        for module in (protocols, abilities)
+        for name in module.__all__
+    }
     owed["A stager and a loader together"] = clauses(destination)
     lines: list[str] = []
     for name in (name for name, numbered in owed.items() if numbered):
