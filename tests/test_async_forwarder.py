@@ -127,6 +127,17 @@ def stored(batcher: Any) -> dict[int, bytes]:
     return {offset: kept.record.payload for offset, kept in records.items()}
 
 
+def side_threads() -> set[threading.Thread]:
+    """
+    The threads of all event loops' calls, now.
+    """
+    return {
+        thread
+        for thread in threading.enumerate()
+        if thread.name == "databricks-forwarder-async"
+    }
+
+
 def one(offset: int) -> OffsetRange:
     """
     The range of a single offset.
@@ -599,6 +610,7 @@ def test_a_cancelled_flush_lets_its_load_finish_and_begins_no_other(
     """
     The load that is carried is not broken off; what waits behind it waits on.
     """
+    before = side_threads()
     gate = Gate("load")
     memory = InMemory(tmp_path)
     policy = UploadPolicy(max_messages=1)
@@ -615,10 +627,11 @@ def test_a_cancelled_flush_lets_its_load_finish_and_begins_no_other(
             flushing.cancel()
             await asyncio.wait([flushing])
             assert flushing.cancelled()
-            closing = asyncio.create_task(forwarder.close())
-            await ready()
             gate.open()
-            assert (await closing).pending == 1
+            forwarder._threads.end()
+            for thread in side_threads() - before:
+                await asyncio.to_thread(thread.join, PATIENCE_SECONDS)
+            assert 1 == gate.counts["load"]
 
     run(main())
 
