@@ -36,7 +36,9 @@ def create_app(make: Callable[[], Forwarder], key: str, secret: str) -> FastAPI:
             yield {"forwarder": forwarder}
             await forwarder.close(timeout_seconds=20)
 
-    def sign_in(given: Annotated[HTTPBasicCredentials, Depends(HTTPBasic())]) -> None:
+    async def sign_in(
+        given: Annotated[HTTPBasicCredentials, Depends(HTTPBasic())],
+    ) -> None:
         # Without credentials, or with odd ones, it has answered 401 by itself.
         if not compare_digest(f"{given.username}:{given.password}".encode(), wanted):
             raise HTTPException(403)
