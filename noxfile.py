@@ -21,10 +21,18 @@ nox.options.sessions = [
     "coverage",
     "docs",
     "examples",
+    "recipes",
 ]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
+# Examples that need more, or serve without an end; their tests run them.
+RECIPES = {
+    "fastapi_receiver.py",
+    "flask_receiver.py",
+    "kafka_consumer.py",
+    "scheduler.py",
+}
 PEERS = ("duckdb", "dlt", "simdjson")
 SOURCES = (
     "databricks_forwarder",
@@ -129,11 +137,26 @@ def examples(session: nox.Session) -> None:
     Run each example as a program of its own, in a folder of its own.
     """
     session.install("-e", ".[lake,cli,otel,testing]", *group("observe"))
-    programs = sorted(Path("examples").resolve().glob("*.py"))
+    programs = sorted(
+        program
+        for program in Path("examples").resolve().glob("*.py")
+        if program.name not in RECIPES
+    )
     shutil.rmtree(session.create_tmp())
     session.chdir(session.create_tmp())
     for program in programs:
         session.run("python", str(program))
+
+
+@nox.session
+def recipes(session: nox.Session) -> None:
+    """
+    Run what stands beside others' packages: receivers, Kafka, schedulers, notebooks.
+    """
+    session.install("--upgrade", "pip")
+    session.install("-e", ".", *group("recipes"))
+    arguments = session.posargs or ("-n", "auto")
+    session.run("python", "-m", "pytest", "tests/recipes", *arguments)
 
 
 @nox.session

@@ -34,6 +34,7 @@ from benchmarks import (
     imports,
     latency,
     loads,
+    loops,
     observing,
     odd,
     parquet,
@@ -63,6 +64,7 @@ MEASUREMENTS: Mapping[str, Callable[[Bench], Outcome]] = {
     "S11": workspace.measure,
     "S12": spark.measure,
     "S13": observing.measure,
+    "loop": loops.measure,
     "stages": stages.measure,
 }
 

@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from databricks_forwarder._async_forwarder import AsyncForwarder
     from databricks_forwarder._databricks.client import DatabricksClient
     from databricks_forwarder._differences import Difference
     from databricks_forwarder._ending import CloseReport
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "AsyncForwarder",
     "CloseReport",
     "ConnectionSettings",
     "DatabricksClient",
@@ -46,6 +48,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AsyncForwarder": "_async_forwarder",
     "CloseReport": "_ending",
     "ConnectionSettings": "settings",
     "DatabricksClient": "_databricks.client",

@@ -121,7 +121,7 @@ class Carrying(Upkeep):
             ForwarderError: As from `tick`; what was carried before is done.
         """
         reports: list[LoadReport] = []
-        while report := self._worker.take_turn(self._step_now):
+        while report := self._carry_next():
             reports.append(report)
         return reports
 
@@ -177,6 +177,9 @@ class Carrying(Upkeep):
 
     def __exit__(self, *_: object) -> None:
         self.close(timeout_seconds=self._patience_seconds)
+
+    def _carry_next(self) -> LoadReport | None:
+        return self._worker.take_turn(self._step_now)
 
     def _step_now(self) -> LoadReport | None:
         return self._step(seal=True)
