@@ -21,10 +21,18 @@ nox.options.sessions = [
     "coverage",
     "docs",
     "examples",
+    "recipes",
 ]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
+# Examples that need more, or serve without an end; their tests run them.
+RECIPES = {
+    "fastapi_receiver.py",
+    "flask_receiver.py",
+    "kafka_consumer.py",
+    "scheduler.py",
+}
 PEERS = ("duckdb", "dlt", "simdjson")
 SOURCES = (
     "databricks_forwarder",
@@ -108,7 +116,7 @@ def typing(session: nox.Session) -> None:
     """
     Check all types, strictly.
     """
-    session.install("-e", ".[lake,cli,testing]", *group("typing"))
+    session.install("-e", ".[lake,cli,otel,testing]", *group("typing", "observe"))
     session.run("mypy")
 
 
@@ -139,12 +147,27 @@ def examples(session: nox.Session) -> None:
     """
     Run each example as a program of its own, in a folder of its own.
     """
-    session.install("-e", ".[lake,cli,testing]")
-    programs = sorted(Path("examples").resolve().glob("*.py"))
+    session.install("-e", ".[lake,cli,otel,testing]", *group("observe"))
+    programs = sorted(
+        program
+        for program in Path("examples").resolve().glob("*.py")
+        if program.name not in RECIPES
+    )
     shutil.rmtree(session.create_tmp())
     session.chdir(session.create_tmp())
     for program in programs:
         session.run("python", str(program))
+
+
+@nox.session
+def recipes(session: nox.Session) -> None:
+    """
+    Run what stands beside others' packages: receivers, Kafka, schedulers, notebooks.
+    """
+    session.install("--upgrade", "pip")
+    session.install("-e", ".", *group("recipes"))
+    arguments = session.posargs or ("-n", "auto")
+    session.run("python", "-m", "pytest", "tests/recipes", *arguments)
 
 
 @nox.session
@@ -264,7 +287,7 @@ def benchmarks(session: nox.Session) -> None:
     """
     Measure, beside the current releases of the peers: ``-- --json figures.json``.
     """
-    session.install("-e", ".[lake,testing]")
+    session.install("-e", ".[lake,otel,testing]", *group("observe"))
     peers = Path(session.create_tmp()).resolve() / "peers"
     for peer in PEERS:
         place = peers / peer

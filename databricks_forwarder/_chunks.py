@@ -16,10 +16,10 @@ import attrs
 
 from databricks_forwarder._gathered_batches import RoutedBatch
 from databricks_forwarder._portions import chunks_of, is_chunk, pieces_of
-from databricks_forwarder._progress import Tally
 from databricks_forwarder._rescues import places_of
 from databricks_forwarder._rows import TableRows, arrange
 from databricks_forwarder._suppression import Suppressions
+from databricks_forwarder._tally import Tally
 from databricks_forwarder.errors import DecodeError, PayloadError
 from databricks_forwarder.model import DamagedRecord, DeadLetter
 from databricks_forwarder.mparticle.decode import decode

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 import attrs
 
 from databricks_forwarder._cli_arguments import parse_arguments
+from databricks_forwarder._cli_ask import explain, plan, simulate
 from databricks_forwarder._cli_destination import backfill, check, reconcile
 from databricks_forwarder._cli_erase import erase
-from databricks_forwarder._cli_forward import forward, plan
+from databricks_forwarder._cli_forward import forward
 from databricks_forwarder._cli_letters import dead_letters, replay
 from databricks_forwarder._cli_output import (
     Output,
@@ -213,6 +214,8 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, Output], int]] = {
     # Without files, and with a spool that need not be this machine's own.
     "carry": forward,
     "plan": plan,
+    "explain": explain,
+    "simulate": simulate,
     "status": _status,
     "loads": _loads,
     "parked": _parked,

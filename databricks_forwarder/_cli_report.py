@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from databricks_forwarder._cli_forward import open_forwarder
+from databricks_forwarder._cli_opening import open_routing
 from databricks_forwarder._cli_spool import open_spool, require_spool, spool_of
 from databricks_forwarder._clock import SystemClock
 from databricks_forwarder._due import Due
@@ -38,7 +38,7 @@ def report(arguments: argparse.Namespace, output: Output) -> int:
         made = _of_spool(arguments)
     else:
         _require_lake(arguments)
-        with open_forwarder(arguments, spool) as forwarder:
+        with open_routing(arguments, spool) as forwarder:
             made = forwarder.report(days=arguments.days)
     place = made.write(arguments.output)
     output.tell(f"the report is in {place}")

@@ -7,9 +7,9 @@ staged, and that a table is loaded. A fourth counts what failed.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -18,22 +18,22 @@ from databricks_forwarder.model import (
     DeadLetter,
     EventKey,
     LoadResult,
-    ParquetFile,
     Rescue,
     StagedFile,
     Table,
     TableName,
 )
 
+if TYPE_CHECKING:
+    from databricks_forwarder._tally import Tally
+
 __all__ = [
     "Progress",
     "Routes",
     "Staging",
     "TableStaging",
-    "Tally",
     "erased_mark",
     "failure_note",
-    "files_by_table",
     "loaded_note",
     "restaged_mark",
     "routes_note",
@@ -83,41 +83,6 @@ class TableStaging:
         Rows in all its files.
         """
         return sum(file.row_count for file in self.files)
-
-
-@attrs.define
-class Tally:
-    """
-    What became of a lease's messages on the way to the files.
-
-    Attributes:
-        counts: Messages written, by event key.
-        dead: The records that can't be read or arranged.
-        dropped: Messages dropped by rule.
-        rescued_row_count: Rows with something in ``_rescued_data``.
-        rescues: Such rows, by table and place.
-        oldest_received_at: When the first of the records was received.
-        newest_received_at: When the last of them was.
-    """
-
-    counts: Counter[EventKey] = attrs.field(factory=Counter)
-    dead: list[DeadLetter] = attrs.field(factory=list)
-    dropped: int = 0
-    rescued_row_count: int = 0
-    rescues: Counter[tuple[TableName, str]] = attrs.field(factory=Counter)
-    oldest_received_at: datetime | None = None
-    newest_received_at: datetime | None = None
-
-    def saw(self, received_at: datetime) -> None:
-        """
-        Take in when a record was received.
-        """
-        self.oldest_received_at = min(
-            self.oldest_received_at or received_at, received_at
-        )
-        self.newest_received_at = max(
-            self.newest_received_at or received_at, received_at
-        )
 
 
 @attrs.frozen(kw_only=True)
@@ -188,18 +153,6 @@ class Staging:
             newest_received_at=tally.newest_received_at,
             begun_at=begun_at,
         )
-
-
-def files_by_table(
-    files: Sequence[ParquetFile],
-) -> Mapping[TableName, Sequence[tuple[str, int]]]:
-    """
-    Of each table its files in order, as `Staging.files` tells them.
-    """
-    by_table: dict[TableName, list[tuple[str, int]]] = {}
-    for file in files:
-        by_table.setdefault(file.table, []).append((file.name, file.row_count))
-    return by_table
 
 
 @attrs.frozen(kw_only=True)

@@ -10,7 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from databricks_forwarder.protocols import Batcher, EventCounts, Loader, Router
+from databricks_forwarder.protocols import (
+    Batcher,
+    EventCounts,
+    Loader,
+    Observer,
+    Router,
+    Stager,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -19,13 +26,16 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyarrow.dataset import Dataset
 
+    from databricks_forwarder._status import Status
+    from databricks_forwarder.answers import Described, Prospect, Reason, Simulation
     from databricks_forwarder.erasure import ErasureNote, Place
     from databricks_forwarder.model import (
         EventKey,
         EventKind,
         LoadId,
-        Prospect,
+        ParquetFile,
         RowCount,
+        StagedFile,
         Table,
         TableName,
     )
@@ -34,21 +44,27 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CountingLoader",
+    "DescribingLoader",
     "ErasingBatcher",
     "ErasingLoader",
+    "ExplainingRouter",
     "ForeseeingRouter",
     "GroupingRouter",
     "LearningRouter",
     "ListingEventCounts",
     "MovingLoader",
+    "PlacingStager",
     "PreviewingRouter",
     "PromotingRouter",
     "ReadingLoader",
     "RecallingBatcher",
+    "RehearsingRouter",
     "ShowingLoader",
     "SideBySide",
+    "SimulatingRouter",
     "SurveyingLoader",
     "TellingLoader",
+    "WatchingObserver",
 ]
 
 
@@ -169,6 +185,59 @@ class PreviewingRouter(Router, Protocol):
 
 
 @runtime_checkable
+class ExplainingRouter(Router, Protocol):
+    """
+    A router that can say why.
+
+    R8. `explain` tells for the keys that `route` would answer for now the same
+    tables, each with its reason; no name is given, and nothing is kept of it.
+    """
+
+    def explain(
+        self, counts: Mapping[EventKey, int], /, *, at: datetime
+    ) -> Mapping[EventKey, Reason]:
+        """
+        Give the reasons for what `route` would answer now (R8).
+        """
+
+
+@runtime_checkable
+class RehearsingRouter(Router, Protocol):
+    """
+    A router that another can stand in for, which keeps what it does to itself.
+
+    R9. A rehearsal answers, learns, explains and groups as the router would
+    itself, over the counts that *over* makes of its own; the router and its
+    counts learn and give nothing by that.
+    """
+
+    def rehearsal(self, over: Callable[[EventCounts], EventCounts], /) -> Router:
+        """
+        Make a router that is as this one is now (R9).
+
+        Args:
+            over: Event counts → others that answer as they do, and keep what is
+                added and given to themselves; the same for the same.
+        """
+
+
+@runtime_checkable
+class SimulatingRouter(Router, Protocol):
+    """
+    A router that can say what other thresholds would have done.
+    """
+
+    def simulate(self, thresholds: Sequence[int], /, *, at: datetime) -> Simulation:
+        """
+        Replay the days that are kept; nothing is changed.
+
+        Raises:
+            ConfigurationError: A threshold is none, or the router's event
+                counts can't be looked through.
+        """
+
+
+@runtime_checkable
 class PromotingRouter(Router, Protocol):
     """
     A router that gives kinds tables of their own, after others had their rows.
@@ -235,6 +304,21 @@ class ListingEventCounts(EventCounts, Protocol):
         Raises:
             TransientError: They can't be read now.
             SetupError: A person must act first.
+        """
+
+
+@runtime_checkable
+class PlacingStager(Stager, Protocol):
+    """
+    A stager that can say where it would put a file.
+
+    S6. `place` tells what `stage` would give for a file, and puts nothing; the
+    file need not be there.
+    """
+
+    def place(self, file: ParquetFile, /) -> StagedFile:
+        """
+        Tell where `stage` would put *file* (S6).
         """
 
 
@@ -371,6 +455,41 @@ class CountingLoader(Loader, Protocol):
 
 
 @runtime_checkable
+class DescribingLoader(Loader, Protocol):
+    """
+    A loader that can say what it would run.
+
+    L14. `describe` tells, in the words of the loader's engine, what `prepare`
+    and `load` would run now for a table; they then run exactly that. It changes
+    nothing, and asks nobody over a network: of a table that nobody has looked at
+    it is not known whether it is there.
+    """
+
+    def describe(
+        self,
+        load_id: LoadId,
+        table: TableName,
+        schema: pa.Schema,
+        files: Sequence[StagedFile],
+        /,
+    ) -> Described:
+        """
+        Tell what would be run to prepare *table* and to load *files* (L14).
+
+        Args:
+            load_id: The load.
+            table: Where to.
+            schema: As for `prepare`.
+            files: As for `load`; they need not be there.
+
+        Raises:
+            SetupError: A person must act first: `prepare` would say the same.
+            PermanentError: Table and rows can't agree: `prepare` would say the
+                same.
+        """
+
+
+@runtime_checkable
 class ErasingLoader(Loader, Protocol):
     """
     A loader that can take rows out of its tables again.
@@ -409,4 +528,23 @@ class TellingLoader(Loader, Protocol):
     def state(self) -> str | None:
         """
         How the engine stands, in words; None when there is nothing to tell.
+        """
+
+
+@runtime_checkable
+class WatchingObserver(Observer, Protocol):
+    """
+    An observer that wants to ask how a forwarder stands, at times of its own.
+
+    O4. It asks each forwarder that it was handed, and passes over one that does
+    not answer: it is closed, or gone.
+    """
+
+    def watch(self, status: Callable[[], Status | None], /) -> None:
+        """
+        Keep a way to ask; once for each forwarder, before its first fact.
+
+        Args:
+            status: How the forwarder stands now, None if there is no telling;
+                any thread may call it.
         """

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, NewType
 
@@ -35,7 +35,6 @@ __all__ = [
     "OffsetRange",
     "ParquetFile",
     "Payload",
-    "Prospect",
     "Receipt",
     "Record",
     "Rescue",
@@ -467,32 +466,6 @@ class LoadReport:
 
 def _between(first: datetime | None, last: datetime | None) -> timedelta | None:
     return None if first is None or last is None else last - first
-
-
-@attrs.frozen(kw_only=True)
-class Prospect:
-    """
-    How far a kind of event is from a table of its own.
-
-    Attributes:
-        table: The table that it has, or would get if it got one now.
-        has_table: Whether it has it.
-        message_count: Messages counted in the window.
-        threshold: Messages from which on it gets its table.
-        window_days: Days over which they are counted.
-        per_day: Messages a day lately; None while too few days are known.
-        likely_on: The day (UTC) on which it gets its table if it goes on so;
-            None if it has it, would not get it, or nobody can tell yet.
-    """
-
-    kind: EventKind
-    table: TableName
-    has_table: bool
-    message_count: int
-    threshold: int
-    window_days: int
-    per_day: float | None = None
-    likely_on: date | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -16,6 +16,7 @@ from databricks_forwarder.errors import (
     PayloadError,
     TransientError,
 )
+from databricks_forwarder.observers.memory import MemoryObserver
 from databricks_forwarder.routers.function import FunctionRouter
 from databricks_forwarder.testing.clock import FakeClock
 from databricks_forwarder.testing.faults import Fail, Faults, Killed
@@ -149,6 +150,17 @@ def test_settings_reach_their_parts() -> None:
             forwarder.submit(b"[" + b" " * 1000)
         with pytest.raises(BatcherFullError):
             forwarder.submit_many([make_payload(HOME)] * 4)
+
+
+def test_an_observer_is_told() -> None:
+    """
+    What the host would observe can be observed in its tests.
+    """
+    observer = MemoryObserver()
+    with MemoryForwarder(observer=observer) as forwarder:
+        forwarder.submit(make_payload(HOME))
+
+    assert "RecordsAppended" in {type(fact).__name__ for fact in observer.facts}
 
 
 def test_a_wrong_setting_is_refused() -> None:

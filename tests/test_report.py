@@ -33,6 +33,7 @@ from databricks_forwarder._report.words import (
     time_axis,
 )
 from databricks_forwarder._status import Status
+from databricks_forwarder.answers import Prospect
 from databricks_forwarder.counts.memory import MemoryEventCounts
 from databricks_forwarder.errors import ConfigurationError, SetupError
 from databricks_forwarder.model import (
@@ -43,7 +44,6 @@ from databricks_forwarder.model import (
     LoadReport,
     Offset,
     OffsetRange,
-    Prospect,
     Rescue,
     TableName,
     TableReport,

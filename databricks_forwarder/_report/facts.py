@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from databricks_forwarder._status import Status
-    from databricks_forwarder.model import DeadLetter, LoadReport, Prospect
+    from databricks_forwarder.answers import Prospect
+    from databricks_forwarder.model import DeadLetter, LoadReport
     from databricks_forwarder.protocols import Batcher, Router
 
 __all__ = ["DeadGroup", "Facts", "Foresight", "dead_groups", "foresight", "gather"]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from databricks_forwarder._report.facts import Facts
-    from databricks_forwarder.model import Prospect
+    from databricks_forwarder.answers import Prospect
 
 __all__ = ["likely", "promoted", "to_come"]
 

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from databricks_forwarder._disk import sync
+from databricks_forwarder.errors import TransientError
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 
-__all__ = ["is_table", "sync_table"]
+__all__ = ["is_table", "overtaken", "sync_table"]
 
 
 def is_table(path: Path) -> bool:
@@ -37,3 +38,12 @@ def sync_table(path: Path, found: DeltaTable) -> None:
             sync(file)
     sync(log)
     sync(path)
+
+
+def overtaken(doing: str, path: Path, tries: int) -> TransientError:
+    """
+    Say that other writers came first each time.
+    """
+    return TransientError(
+        f"{doing} in {path} failed: other writers came first {tries} times; try again"
+    )

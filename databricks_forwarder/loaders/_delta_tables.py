@@ -18,6 +18,7 @@ from databricks_forwarder._delta_fates import crossed
 from databricks_forwarder._disk import make_folder, sync
 from databricks_forwarder._parquet import Footer, read_footer
 from databricks_forwarder.errors import ForwarderError, SetupError, TransientError
+from databricks_forwarder.loaders._delta_describing import new_columns
 from databricks_forwarder.loaders._delta_erasing import delete_places
 from databricks_forwarder.loaders._delta_files import (
     RANGED,
@@ -102,6 +103,14 @@ class DeltaTables:
             doing = f"preparing table {table} in {self.path(table)}"
             self.retried(doing, lambda: self._widen(table, schema))
 
+    def held(self, table: TableName) -> pa.Schema | None:
+        """
+        The columns of *table*, as its log has them now; None if it is not there.
+        """
+        with self.crossing(f"looking at table {table} in {self.path(table)}"):
+            found = self._found(table)
+            return None if found is None else _schema_of(found)
+
     def load(
         self, load_id: LoadId, table: TableName, files: Sequence[StagedFile]
     ) -> bool:
@@ -170,8 +179,7 @@ class DeltaTables:
         if found is None:
             self._create(table, grown)
         elif not grown.equals(held):
-            known = set(held)
-            added = pa.schema(column for column in grown if column not in known)
+            added = new_columns(held, grown)
             found.alter.add_columns(self._engine.Schema.from_arrow(added).fields)
         # Most tables have one schema, which is large: one is enough to keep.
         self._schemas[table] = schema if grown.equals(schema) else grown

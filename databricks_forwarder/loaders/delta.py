@@ -27,6 +27,7 @@ from databricks_forwarder._table_columns import schema_of
 from databricks_forwarder.errors import MissingExtraError
 from databricks_forwarder.loaders._counting import counted
 from databricks_forwarder.loaders._delta_backfill import Move
+from databricks_forwarder.loaders._delta_describing import commit_told, described
 from databricks_forwarder.loaders._delta_files import is_table, local_folder
 from databricks_forwarder.loaders._delta_tables import DeltaTables
 from databricks_forwarder.loaders._delta_whole import whole
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyarrow.dataset import Dataset
 
+    from databricks_forwarder.answers import Described
     from databricks_forwarder.erasure import Place
     from databricks_forwarder.mparticle.person import Person
 
@@ -111,6 +113,20 @@ class DeltaLoader:
         was_repeat = self._tables.load(load_id, table, files)
         row_count = sum(file.row_count for file in files)
         return LoadResult(row_count, was_repeat=was_repeat)
+
+    def describe(
+        self,
+        load_id: LoadId,
+        table: TableName,
+        schema: pa.Schema,
+        files: Sequence[StagedFile],
+        /,
+    ) -> Described:
+        """
+        Tell the Delta schema to be written, and the commit; the log is read.
+        """
+        commit = commit_told(self.path(table), load_id, files)
+        return described(self._tables, self._engine, table, schema, commit)
 
     def count_rows(
         self, batcher_id: str, tables: Collection[TableName], /

@@ -28,12 +28,13 @@ from databricks_forwarder._databricks.load_statements import CountRows
 from databricks_forwarder._databricks.move_statements import SelectKinds
 from databricks_forwarder._databricks.repeats import repeated
 from databricks_forwarder._table_columns import schema_of
+from databricks_forwarder.answers import Described
 from databricks_forwarder.errors import SchemaError
 from databricks_forwarder.loaders._each_table import of_each
 from databricks_forwarder.loaders._said import kind_said
 from databricks_forwarder.loaders._warehouse_backfill import Move
 from databricks_forwarder.loaders._warehouse_check import findings
-from databricks_forwarder.loaders._warehouse_copying import copied, thousands
+from databricks_forwarder.loaders._warehouse_copying import copied, copy_of, thousands
 from databricks_forwarder.loaders._warehouse_erasing import (
     delete_places,
     placed_tables,
@@ -152,6 +153,29 @@ class WarehouseLoader:
             was_repeat &= self._load_prepared(load_id, table, some, row_count)
             row_count += sum(file.row_count for file in some)
         return LoadResult(row_count, was_repeat=was_repeat and bool(files))
+
+    def describe(
+        self,
+        load_id: LoadId,
+        table: TableName,
+        schema: pa.Schema,
+        files: Sequence[StagedFile],
+        /,
+    ) -> Described:
+        """
+        Give the statements as they would be sent; nobody is asked.
+
+        What is known of *table* is what was last seen of it: see `survey`.
+        """
+        is_there, statement = self._tables.preparation(table, schema)
+        copies = (
+            copy_of(self._client, load_id, table, some) for some in thousands(files)
+        )
+        return Described(
+            is_there=is_there,
+            preparing=() if statement is None else (statement.to_sql(),),
+            loading=tuple(copy.to_sql() for copy in copies),
+        )
 
     def count_rows(
         self, batcher_id: str, tables: Collection[TableName], /

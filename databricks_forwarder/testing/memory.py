@@ -21,9 +21,9 @@ from databricks_forwarder.testing.clock import FakeClock
 from databricks_forwarder.testing.faults import Fail, Faults
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from databricks_forwarder.protocols import Router
+    from databricks_forwarder.protocols import Observer, Router
 
 __all__ = ["Memory", "MemoryForwarder"]
 
@@ -68,6 +68,7 @@ class MemoryForwarder(Forwarder):
         policy: When a load is due.
         max_spool_bytes: Most payload bytes in the spool.
         max_payload_bytes: Most bytes of one payload.
+        observer: Who is told what happens, one or several.
         routing: What else `default_router` takes: ``events_threshold``,
             ``feeds``, ``connection``, ``sticky``, ``naming``.
 
@@ -84,6 +85,7 @@ class MemoryForwarder(Forwarder):
         policy: UploadPolicy = _DEFAULT_POLICY,
         max_spool_bytes: int | None = None,
         max_payload_bytes: int = _MAX_PAYLOAD_BYTES,
+        observer: Observer | Sequence[Observer] | None = None,
         **routing: Any,
     ) -> None:
         self.memory = memory or Memory()
@@ -98,6 +100,7 @@ class MemoryForwarder(Forwarder):
             policy=policy,
             common_table=common_name(schema_name),
             max_payload_bytes=max_payload_bytes,
+            observer=observer,
             clock=self.memory.clock,
         )
 

@@ -195,6 +195,28 @@ def test_replay_brings_a_dead_letter_back(
     ] == said.splitlines()
 
 
+def test_prometheus_metrics_are_served(tmp_path: Path) -> None:
+    """
+    What was handed in and loaded can be scraped while the program runs.
+    """
+    ran = subprocess.run(
+        [sys.executable, EXAMPLES / "prometheus_metrics.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(EXAMPLES.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (0, "") == (ran.returncode, ran.stderr)
+    assert [
+        'databricks_forwarder_loads_settled_total outcome="committed" 1.0',
+        'databricks_forwarder_loads_settled_total outcome="parked" 0.0',
+        "databricks_forwarder_messages_appended_total 2560.0",
+        "databricks_forwarder_messages_pending 0.0",
+    ] == sorted(ran.stdout.splitlines())
+
+
 def test_segments_reads_to_the_end_and_no_further(tmp_path: Path) -> None:
     """
     Run again, it goes on where it stopped, and hands nothing in twice.
@@ -297,10 +319,15 @@ def test_opengdpr_refuses_what_it_cannot_do(
         erase(forwarder, request | members)
 
 
-# A part that keeps all of a contract is no screenful.
+# A part that keeps all of a contract is no screenful, nor is a web service that
+# answers in every way it may, nor a consumer that passes over what is no batch.
 LONG = {
     "append_only_batcher.py": 540,
     "custom_router.py": 100,
+    "fastapi_receiver.py": 90,
+    "flask_receiver.py": 90,
+    "kafka_consumer.py": 90,
+    "lambda_handler.py": 100,
     "shared_folder_stager.py": 120,
 }
 
@@ -310,7 +337,7 @@ LONG = {
 )
 def test_example_is_short_and_says_what_it_shows(path: Path) -> None:
     """
-    An example fits a screen, but for a whole part, and has a docstring.
+    An example fits a screen, but for a whole part or service, and has a docstring.
     """
     text = path.read_text()
 
