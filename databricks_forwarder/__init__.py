@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from databricks_forwarder._status import Status
     from databricks_forwarder.erasure import Erasure
     from databricks_forwarder.errors import ForwarderError
+    from databricks_forwarder.maintenance import Maintenance
     from databricks_forwarder.settings import (
         ConnectionSettings,
         DatabricksSettings,
@@ -35,6 +36,7 @@ __all__ = [
     "Erasure",
     "Forwarder",
     "ForwarderError",
+    "Maintenance",
     "Reconciliation",
     "Status",
     "UploadPolicy",
@@ -51,6 +53,7 @@ _HOMES = {
     "Erasure": "erasure",
     "Forwarder": "_forwarder",
     "ForwarderError": "errors",
+    "Maintenance": "maintenance",
     "Reconciliation": "_reconcile",
     "Status": "_status",
     "UploadPolicy": "settings",

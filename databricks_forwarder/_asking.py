@@ -13,7 +13,11 @@ from databricks_forwarder._plan import Plan, plan
 from databricks_forwarder._reconcile import Reconciliation, reconcile
 from databricks_forwarder._status import status_of
 from databricks_forwarder.errors import ConfigurationError
-from databricks_forwarder.protocols import ErasingBatcher, TellingLoader
+from databricks_forwarder.protocols import (
+    ErasingBatcher,
+    MaintainingLoader,
+    TellingLoader,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -57,6 +61,11 @@ class Asking:
                 self._loader.state() if offers(self._loader, TellingLoader) else None
             ),
             error=self._worker.last_error,
+            small_files=(
+                self._loader.small_files()
+                if offers(self._loader, MaintainingLoader)
+                else None
+            ),
         )
 
     def loads(self, limit: int = 100) -> Sequence[LoadReport]:

@@ -19,6 +19,7 @@ from databricks_forwarder._cli_destination import check, reconcile
 from databricks_forwarder._cli_erase import erase
 from databricks_forwarder._cli_forward import forward, plan
 from databricks_forwarder._cli_letters import dead_letters, replay
+from databricks_forwarder._cli_maintenance import maintenance
 from databricks_forwarder._cli_output import (
     Output,
     account_as_text,
@@ -209,4 +210,5 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, Output], int]] = {
     "check": check,
     "reconcile": reconcile,
     "erase": erase,
+    "maintenance": maintenance,
 }

@@ -142,6 +142,18 @@ def _add_erase(command: argparse.ArgumentParser) -> None:
     _add_spool(command)
 
 
+def _add_maintenance(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--run",
+        nargs="*",
+        choices=("compact", "cluster", "retain", "vacuum"),
+        metavar="WORK",
+        help="do what is due of these works: compact (if none is named), cluster, "
+        "retain, vacuum",
+    )
+    _add_destination(command)
+
+
 def _add_destination(command: argparse.ArgumentParser) -> None:
     destination = command.add_mutually_exclusive_group(required=True)
     destination.add_argument("--lake", metavar="DIR", help="folder of the tables")
@@ -220,5 +232,6 @@ _COMMANDS = (
     ("repair", "Mend a damaged spool; the damaged file is kept.", _add_places),
     ("check", "Try a destination, and leave nothing there.", _add_destination),
     ("reconcile", "Compare the account with the tables.", _add_reconcile),
+    ("maintenance", "Advise how to keep tables fast.", _add_maintenance),
     ("erase", "Delete a person from spool, staged files and tables.", _add_erase),
 )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from databricks_forwarder.erasure import ErasureNote, Place
+    from databricks_forwarder.maintenance import Done, SmallFiles, TableLayout, Work
     from databricks_forwarder.model import (
         BatcherStatus,
         DeadLetter,
@@ -51,6 +52,7 @@ __all__ = [
     "GroupingRouter",
     "LearningRouter",
     "Loader",
+    "MaintainingLoader",
     "Naming",
     "PreviewingRouter",
     "RecallingBatcher",
@@ -571,6 +573,55 @@ class ErasingLoader(Loader, Protocol):
         Returns:
             What the engine's own history calls what was done; empty if nothing
             was to be done.
+        """
+
+
+@runtime_checkable
+class MaintainingLoader(Loader, Protocol):
+    """
+    A loader that can tell how its tables lie on the disk, and put them in order.
+
+    L10. `layouts` tells of every table with the columns of this library, whoever
+    loads into it, and changes nothing; one that can't be looked at holds back
+    no other. L11. `maintain` changes no row, whatever the work; done again it
+    changes nothing. What is repeated of a load stays a repeat, and a load that
+    comes meanwhile is loaded. L12. A vacuum takes no file that a load is about to
+    make its table's, and none that the table has not been without for as long as
+    it keeps such files, which is seven days or longer: with less it is refused.
+    """
+
+    def layouts(
+        self, tables: Collection[TableName] | None = None, /, *, at: datetime
+    ) -> Sequence[TableLayout]:
+        """
+        Look at *tables*, or at all there are; no row is read (L10).
+
+        Args:
+            tables: Those that are not there are left out.
+            at: The moment, for what `small_files` tells afterwards.
+        """
+
+    def statement(self, table: TableName, work: Work, /) -> str | None:
+        """
+        Spell what does *work* to a table, for a person to run by hand.
+
+        Returns:
+            None if it is nothing for this table.
+        """
+
+    def maintain(self, table: TableName, work: Work, /) -> Done:
+        """
+        Do *work* to a table (L11, L12).
+
+        Raises:
+            TransientError: It may be done or not: do it again, or leave it.
+            SetupError: A person must act first; nothing was changed.
+            PermanentError: It is nothing for this table.
+        """
+
+    def small_files(self) -> SmallFiles:
+        """
+        Tell what is known of small files, asking nobody.
         """
 
 

@@ -134,7 +134,7 @@ class Session:
         Run one statement; its rows.
         """
         self._cursor.execute(sql)
-        return [tuple(row) for row in self._cursor.fetchall()]
+        return list(self._cursor.fetchall())
 
     def stop(self, other: Session) -> None:
         """

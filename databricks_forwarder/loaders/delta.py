@@ -49,9 +49,12 @@ from databricks_forwarder.loaders._delta_files import (
     sync_log,
 )
 from databricks_forwarder.loaders._delta_foreign import refuse_foreign
+from databricks_forwarder.loaders._delta_layout import call_of, done_to, layout_of
 from databricks_forwarder.loaders._places import places_in
 from databricks_forwarder.loaders._schemas import covers, widened
+from databricks_forwarder.loaders._small_files import SmallFileTally
 from databricks_forwarder.loaders._trial import trial
+from databricks_forwarder.maintenance import Done, TableLayout
 from databricks_forwarder.model import (
     Finding,
     LoadId,
@@ -63,12 +66,14 @@ from databricks_forwarder.model import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from datetime import datetime
     from types import ModuleType
 
     from deltalake import DeltaTable
     from deltalake.transaction import AddAction, RemoveAction
 
     from databricks_forwarder.erasure import Place
+    from databricks_forwarder.maintenance import SmallFiles, Work
     from databricks_forwarder.mparticle.person import Person
 
 __all__ = ["DeltaLoader"]
@@ -106,6 +111,7 @@ class DeltaLoader:
         # covered stays covered. `load` looks at the table itself.
         self._schemas: dict[TableName, pa.Schema] = {}
         self._synced: dict[TableName, frozenset[str]] = {}
+        self._small = SmallFileTally()
 
     def path(self, table: TableName) -> Path:
         """
@@ -147,6 +153,8 @@ class DeltaLoader:
             return LoadResult(0)
         doing = f"loading {load_id} into table {table} in {self.path(table)}"
         was_repeat = self._retried(doing, lambda: self._load(load_id, table, files))
+        if not was_repeat:
+            self._small.add(table, files)
         row_count = sum(file.row_count for file in files)
         return LoadResult(row_count, was_repeat=was_repeat)
 
@@ -178,6 +186,37 @@ class DeltaLoader:
         """
         doing = f"erasing rows of table {table} in {self.path(table)}"
         return self._retried(doing, lambda: self._erase(table, places))
+
+    def layouts(
+        self, tables: Collection[TableName] | None = None, /, *, at: datetime
+    ) -> Sequence[TableLayout]:
+        """
+        Read the logs of the tables; no file of rows is opened.
+        """
+        mark = self._small.mark()
+        wanted = self.tables() if tables is None else tables
+        seen = [found for each in wanted if (found := self._layout(each)) is not None]
+        self._small.learn(seen, mark, tables, at=at)
+        return seen
+
+    def statement(self, table: TableName, work: Work, /) -> str | None:
+        """
+        Spell a call of ``deltalake``; rows are not clustered on a lake.
+        """
+        return call_of(self.path(table), work)
+
+    def maintain(self, table: TableName, work: Work, /) -> Done:
+        """
+        Do it in one commit; a vacuum takes nothing that no log names.
+        """
+        doing = f"maintaining table {table} in {self.path(table)}: {work}"
+        return self._retried(doing, lambda: self._maintain(table, work))
+
+    def small_files(self) -> SmallFiles:
+        """
+        What is known of small files; no log is read.
+        """
+        return self._small.told()
 
     def check(self) -> Sequence[Finding]:
         """
@@ -218,6 +257,21 @@ class DeltaLoader:
         versions = delete_places(found, self._engine, folder, places)
         self._synced[table] = sync_log(folder, self._synced.get(table, ()))
         return versions
+
+    def _layout(self, table: TableName) -> TableLayout | None:
+        try:
+            with self._crossing(f"looking at table {table} in {self.path(table)}"):
+                return layout_of(self._engine, self.path(table), table)
+        except ForwarderError as error:
+            return TableLayout(table=table, problem=str(error))
+
+    def _maintain(self, table: TableName, work: Work) -> Done:
+        found = self._found(table)
+        if found is None:
+            return Done()
+        done = done_to(found, self._engine, table, work)
+        self._synced[table] = sync_log(self.path(table), self._synced.get(table, ()))
+        return done
 
     def _name(self, folder: Path) -> TableName:
         if folder_name(TableName(folder.name)) == folder.name:

@@ -46,20 +46,29 @@ from databricks_forwarder._databricks.types import from_sql_type
 from databricks_forwarder._table_columns import column_comments
 from databricks_forwarder.errors import PermanentError, SchemaError, SetupError
 from databricks_forwarder.loaders._schemas import added, covers, widened
+from databricks_forwarder.loaders._small_files import SmallFileTally
 from databricks_forwarder.loaders._warehouse_check import findings
 from databricks_forwarder.loaders._warehouse_erasing import (
     delete_places,
     placed_tables,
     places_in,
 )
+from databricks_forwarder.loaders._warehouse_layout import (
+    done_to,
+    layout_of,
+    spell,
+    tables_of,
+)
 from databricks_forwarder.model import LoadResult, RowCount
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from databricks_forwarder._databricks.client import DatabricksClient
     from databricks_forwarder._databricks.statements import Statement
     from databricks_forwarder.erasure import Place
+    from databricks_forwarder.maintenance import Done, SmallFiles, TableLayout, Work
     from databricks_forwarder.model import Finding, LoadId, StagedFile, TableName
     from databricks_forwarder.mparticle.person import Person
 
@@ -92,6 +101,7 @@ class WarehouseLoader:
         # gets more columns, so what was covered stays covered.
         self._held: dict[TableName, pa.Schema | None] = {}
         self._wanted: dict[TableName, pa.Schema] = {}
+        self._small = SmallFileTally()
 
     @property
     def breadth(self) -> int:
@@ -136,7 +146,10 @@ class WarehouseLoader:
         was_repeat = True
         row_count = 0
         for some in _thousands(files):
-            was_repeat &= self._load_prepared(load_id, table, some, row_count)
+            was_there = self._load_prepared(load_id, table, some, row_count)
+            if not was_there:
+                self._small.add(table, some)
+            was_repeat &= was_there
             row_count += sum(file.row_count for file in some)
         return LoadResult(row_count, was_repeat=was_repeat and bool(files))
 
@@ -164,6 +177,37 @@ class WarehouseLoader:
         Delete rows; the table's earlier versions have them as long as it keeps those.
         """
         return delete_places(self._client, table, places)
+
+    def layouts(
+        self, tables: Collection[TableName] | None = None, /, *, at: datetime
+    ) -> Sequence[TableLayout]:
+        """
+        Ask for each table's details, two statements a table, side by side.
+        """
+        client, mark = self._client, self._small.mark()
+        wanted = tables_of(client) if tables is None else tables
+        found = self._of_each(lambda table: layout_of(client, table), wanted)
+        seen = [each for each in found.values() if each is not None]
+        self._small.learn(seen, mark, tables, at=at)
+        return seen
+
+    def statement(self, table: TableName, work: Work, /) -> str | None:
+        """
+        Spell the SQL.
+        """
+        return spell(self._client, table, work)
+
+    def maintain(self, table: TableName, work: Work, /) -> Done:
+        """
+        Run the statement; it is found by its mark in the query history.
+        """
+        return done_to(self._client, table, work)
+
+    def small_files(self) -> SmallFiles:
+        """
+        What is known of small files; nobody is called.
+        """
+        return self._small.told()
 
     def check(self) -> Sequence[Finding]:
         """

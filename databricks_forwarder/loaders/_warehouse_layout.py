@@ -1,0 +1,156 @@
+"""
+How tables in Unity Catalog lie, and what puts them in order.
+
+A vacuum here says no time of its own: the table's counts, which is seven days if
+it says nothing, and that is longer than any statement lives. So it takes no file
+that a ``COPY INTO`` has written and not committed. What was loaded is remembered
+in the table's log, which neither statement shortens.
+
+Sources: Databricks, "Remove unused data files with vacuum", "Optimize data file
+layout" and "COPY INTO", read 2026-11-26.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from databricks_forwarder._databricks.count_statements import COUNTS, NAMES
+from databricks_forwarder._databricks.fates import MissingTableError
+from databricks_forwarder._databricks.layout_statements import (
+    ClusterBy,
+    DescribeDetail,
+    DescribeTable,
+    Marked,
+    Optimize,
+    SetProperties,
+    Vacuum,
+)
+from databricks_forwarder._databricks.repeats import repeated
+from databricks_forwarder.errors import ForwarderError
+from databricks_forwarder.loaders._intervals import interval, spelled
+from databricks_forwarder.loaders._vacuums import refuse_hasty
+from databricks_forwarder.loaders._warehouse_erasing import placed_tables
+from databricks_forwarder.maintenance import (
+    DEFAULT_KEPT,
+    SMALL_BYTES,
+    Done,
+    TableLayout,
+)
+from databricks_forwarder.model import TableName
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from databricks_forwarder._databricks.client import DatabricksClient
+    from databricks_forwarder._databricks.statements import Statement
+    from databricks_forwarder.maintenance import Work
+
+__all__ = ["done_to", "layout_of", "spell", "tables_of"]
+
+_KEPT = "delta.deletedFileRetentionDuration"
+_LOG_KEPT = "delta.logRetentionDuration"
+
+_CLUSTERED_ON = ("_event_timestamp",)
+
+# As a person reads it in the answer to DESCRIBE TABLE EXTENDED.
+_TENDED = "Predictive Optimization"
+
+
+def tables_of(client: DatabricksClient) -> Collection[TableName]:
+    """
+    The tables of the schema with this library's columns, and its own two.
+    """
+    return [*map(TableName, (COUNTS, NAMES)), *placed_tables(client)]
+
+
+def layout_of(client: DatabricksClient, table: TableName) -> TableLayout | None:
+    """
+    Look at a table, without reading it; None if it is not there.
+    """
+    name = client.table(table)
+    try:
+        (detail,) = _run(client, DescribeDetail(name))
+        told = _run(client, DescribeTable(name))
+    except MissingTableError:
+        return None
+    except ForwarderError as error:
+        return TableLayout(table=table, problem=str(error))
+    return _layout(table, _by_name(detail), told)
+
+
+def spell(client: DatabricksClient, table: TableName, work: Work) -> str | None:
+    """
+    The statement that does *work*; None if it is nothing for this table.
+    """
+    if work == "cluster" and table in {COUNTS, NAMES}:
+        return None
+    return _statement(client, table, work).to_sql()
+
+
+def done_to(client: DatabricksClient, table: TableName, work: Work) -> Done:
+    """
+    Do *work* to a table; the statement is found by its mark.
+
+    Raises:
+        SetupError: It is a vacuum, of a table that keeps files for too short.
+    """
+    if work == "vacuum":
+        (detail,) = _run(client, DescribeDetail(client.table(table)))
+        properties = dict(_by_name(detail)["properties"])
+        refuse_hasty(table, interval(properties.get(_KEPT)))
+    mark = f"maintenance {secrets.token_hex(8)}"
+    rows = _run(client, Marked(_statement(client, table, work), mark))
+    return Done(statement_id=mark, metrics=_metrics(rows) if work == "compact" else {})
+
+
+def _statement(client: DatabricksClient, table: TableName, work: Work) -> Statement:
+    name = client.table(table)
+    statements: dict[Work, Statement] = {
+        "compact": Optimize(name),
+        "cluster": ClusterBy(name, _CLUSTERED_ON),
+        "retain": SetProperties(name, {_KEPT: spelled(DEFAULT_KEPT)}),
+        "vacuum": Vacuum(name),
+    }
+    return statements[work]
+
+
+def _layout(
+    table: TableName, detail: Mapping[str, Any], told: Sequence[tuple[Any, ...]]
+) -> TableLayout:
+    properties = dict(detail["properties"])
+    files, size = detail["numFiles"], detail["sizeInBytes"]
+    tended = [str(value) for name, value, *_ in told if name == _TENDED]
+    return TableLayout(
+        table=table,
+        file_count=files,
+        size_bytes=size,
+        # No more than this many can be large.
+        small_file_count=max(0, files - size // SMALL_BYTES),
+        clustered_by=tuple(detail.get("clusteringColumns") or ()),
+        is_self_clustered=bool(detail.get("clusterByAuto")),
+        kept=interval(properties.get(_KEPT)),
+        log_kept=interval(properties.get(_LOG_KEPT)),
+        is_tended=tended[0].upper().startswith("ENABLE") if tended else None,
+    )
+
+
+def _metrics(rows: Sequence[tuple[Any, ...]]) -> dict[str, int]:
+    ((_, metrics, *_),) = rows
+    return {
+        name: metrics[name]
+        for name in ("numFilesAdded", "numFilesRemoved")
+        if isinstance(metrics, dict) and isinstance(metrics.get(name), int)
+    }
+
+
+def _by_name(row: Any) -> Mapping[str, Any]:
+    """
+    The values of the driver's row: which columns there are depends on versions.
+    """
+    named: dict[str, Any] = row.asDict()
+    return named
+
+
+def _run(client: DatabricksClient, statement: Statement) -> Sequence[tuple[Any, ...]]:
+    return repeated(lambda: client.warehouse.run(statement.to_sql()), client.clock)
