@@ -37,7 +37,9 @@ def maintenance(arguments: argparse.Namespace, output: Output) -> int:
             _works(arguments),
         )
     headers = ("table", "files", "small", "bytes", "clustered by", "kept")
-    output.tabulate(headers, list(_rows(found)), nothing="there are no tables yet")
+    output.tabulate(headers, list(_rows(found)))
+    if not found.tables:
+        output.tell("there are no tables yet")
     for line in _lines(found):
         output.tell(line)
     output.complain(*found.problems)

@@ -84,7 +84,12 @@ def maintenance(
     ]
     if outcomes:
         able.layouts({each.advice.table for each in outcomes}, at=clock.now())
-    return Maintenance(looked_at=at, tables=tables, advices=advices, outcomes=outcomes)
+    return Maintenance(
+        looked_at=at,
+        tables=tuple(tables),
+        advices=tuple(advices),
+        outcomes=tuple(outcomes),
+    )
 
 
 def _able(loader: Loader) -> MaintainingLoader:

@@ -298,8 +298,9 @@ def _sync(path: Path, found: DeltaTable) -> None:
     """
     Make a table's rows and log survive a loss of power; the engine doesn't.
     """
-    for uri in found.file_uris():
-        sync(Path(uri))
+    # By name: the engine spells what is no ASCII of a path in its own way.
+    for name in pa.table(found.get_add_actions())["path"].to_pylist():
+        sync(path / name)
     log = path / "_delta_log"
     for file in log.iterdir():
         # An older one may be cleaned up by now.

@@ -14,7 +14,6 @@ takes such files too when it is asked for a "full" one.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -33,6 +32,7 @@ from databricks_forwarder.maintenance import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import ModuleType
 
     from deltalake import DeltaTable
@@ -55,7 +55,7 @@ def layout_of(engine: ModuleType, folder: Path, table: TableName) -> TableLayout
     found: DeltaTable = engine.DeltaTable(str(folder))
     if not {field.name for field in found.schema().fields}.issuperset(PLACED):
         return None
-    sizes = pa.table(found.get_add_actions())["size_bytes"].to_pylist()
+    sizes = list(_sizes(found).values())
     properties = found.metadata().configuration
     return TableLayout(
         table=table,
@@ -83,7 +83,7 @@ def call_of(folder: Path, work: Work) -> str | None:
 
 
 def done_to(
-    found: DeltaTable, engine: ModuleType, table: TableName, work: Work
+    found: DeltaTable, engine: ModuleType, folder: Path, table: TableName, work: Work
 ) -> Done:
     """
     Do *work* to a table, and see that what is written is on disk.
@@ -93,7 +93,7 @@ def done_to(
         PermanentError: Nothing does that on a lake.
     """
     if work == "compact":
-        return _compacted(found, engine)
+        return _compacted(found, engine, folder)
     before = found.version()
     metrics = {}
     if work == "retain":
@@ -108,13 +108,22 @@ def done_to(
     return Done(statement_id=_version(found, before), metrics=metrics)
 
 
-def _compacted(found: DeltaTable, engine: ModuleType) -> Done:
-    before, known = found.version(), set(found.file_uris())
+def _compacted(found: DeltaTable, engine: ModuleType, folder: Path) -> Done:
+    before, known = found.version(), set(_sizes(found))
     told = found.optimize.compact(writer_properties=_properties(found, engine))
-    for uri in set(found.file_uris()) - known:
-        sync(Path(uri))
-        sync(Path(uri).parent)
+    for name in set(_sizes(found)) - known:
+        sync(folder / name)
+    sync(folder)
     return Done(statement_id=_version(found, before), metrics=_counts(told))
+
+
+def _sizes(found: DeltaTable) -> dict[str, int]:
+    """
+    The table's files and their bytes, as its log tells them.
+    """
+    actions = pa.table(found.get_add_actions())
+    names, sizes = (actions[each].to_pylist() for each in ("path", "size_bytes"))
+    return dict(zip(names, sizes, strict=True))
 
 
 def _properties(found: DeltaTable, engine: ModuleType) -> Any:

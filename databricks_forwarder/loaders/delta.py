@@ -269,7 +269,7 @@ class DeltaLoader:
         found = self._found(table)
         if found is None:
             return Done()
-        done = done_to(found, self._engine, table, work)
+        done = done_to(found, self._engine, self.path(table), table, work)
         self._synced[table] = sync_log(self.path(table), self._synced.get(table, ()))
         return done
 

@@ -18,6 +18,7 @@ pytest.register_assert_rewrite(
     "databricks_forwarder.testing.contracts.destination",
     "databricks_forwarder.testing.contracts.erasing",
     "databricks_forwarder.testing.contracts.loader",
+    "databricks_forwarder.testing.contracts.maintaining",
     "databricks_forwarder.testing.contracts.router",
     "databricks_forwarder.testing.contracts.stager",
 )
