@@ -25,7 +25,7 @@ from databricks_forwarder.testing.faults import Fail, Killed, faulty
 
 COMMON = TableName("shop_otherevents")
 # As of names that customers think of, once the naming rules had them.
-HOSTILE = 'o\'); drop table x; -- `a` "b" %2f é'
+HOSTILE = "o');drop;--`a`\"b\"%2fé"
 
 
 @pytest.fixture(params=[OnDisk, InSchema])
