@@ -70,7 +70,7 @@ def _lines(found: Maintenance) -> Iterator[str]:
     for advice in found:
         yield f"{'due' if advice.is_due else 'not due'}: {advice.statement}"
         yield f"  {advice.reason}"
-    if not found.advices:
+    if not found.advice:
         yield "nothing is advised"
     for outcome in found.outcomes:
         if outcome.error is None:

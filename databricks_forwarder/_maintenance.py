@@ -58,7 +58,7 @@ def maintenance(
     run: bool | Collection[Work],
 ) -> Maintenance:
     """
-    Look at the tables, advise, and follow the advices that are to be *run*.
+    Look at the tables, advise, and follow what of it is to be *run*.
 
     Args:
         loader: Whose tables.
@@ -75,19 +75,17 @@ def maintenance(
     works = _works(run)
     at = clock.now()
     tables = sorted(able.layouts(at=at), key=lambda each: each.table)
-    advices = [advice for table in tables for advice in _advices(able, table)]
+    advice = [each for table in tables for each in _advised(able, table)]
     follower = _Follower(able, clock, take_turn)
     outcomes = [
-        follower.follow(advice)
-        for advice in advices
-        if advice.is_due and advice.work in works
+        follower.follow(each) for each in advice if each.is_due and each.work in works
     ]
     if outcomes:
         able.layouts({each.advice.table for each in outcomes}, at=clock.now())
     return Maintenance(
         looked_at=at,
         tables=tuple(tables),
-        advices=tuple(advices),
+        advice=tuple(advice),
         outcomes=tuple(outcomes),
     )
 
@@ -118,7 +116,7 @@ def _works(run: bool | Collection[Any]) -> Collection[Work]:
 @attrs.frozen
 class _Follower:
     """
-    Follows advices, each in a turn of its own.
+    Follows advice, each in a turn of its own.
     """
 
     loader: MaintainingLoader
@@ -168,7 +166,7 @@ def _tell(outcome: Outcome) -> None:
         _log.warning("%s", outcome.error)
 
 
-def _advices(loader: MaintainingLoader, table: TableLayout) -> Iterator[Advice]:
+def _advised(loader: MaintainingLoader, table: TableLayout) -> Iterator[Advice]:
     """
     What may be done to a table, in the order of `WORKS`.
     """

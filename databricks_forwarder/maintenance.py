@@ -134,29 +134,29 @@ class Outcome:
 @attrs.frozen(kw_only=True)
 class Maintenance:
     """
-    What was found, what is advised, and what was done; iterating gives advices.
+    What was found, what is advised, and what was done; iterating gives the advice.
 
     Attributes:
         looked_at: When the tables were looked at, before anything was done.
         tables: By name.
-        advices: By table; those that are due and those that are not.
+        advice: By table; what is due and what is not.
         outcomes: Of what was to be run, in its order.
     """
 
     looked_at: datetime
     tables: Sequence[TableLayout] = attrs.field(repr=False)
-    advices: Sequence[Advice]
+    advice: Sequence[Advice]
     outcomes: Sequence[Outcome] = ()
 
     def __iter__(self) -> Iterator[Advice]:
-        return iter(self.advices)
+        return iter(self.advice)
 
     @property
     def due(self) -> Sequence[Advice]:
         """
         What is advised to be done now.
         """
-        return [advice for advice in self.advices if advice.is_due]
+        return [each for each in self.advice if each.is_due]
 
     @property
     def problems(self) -> Sequence[str]:

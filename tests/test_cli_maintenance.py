@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 import pytest
+from deltalake import DeltaTable
 from schemas import new_schema, workspace
 from walking import batch, custom
 
@@ -74,7 +75,7 @@ def test_works_are_named(lake: Path, capsys: pytest.CaptureFixture[str]) -> None
 
     assert (0, []) == (code, told["outcomes"])
     assert [3] == [each["file_count"] for each in told["tables"]]
-    assert ["compact"] == [each["work"] for each in told["advices"]]
+    assert ["compact"] == [each["work"] for each in told["advice"]]
 
 
 def test_an_empty_place_has_no_tables(
@@ -105,6 +106,21 @@ def test_problems_are_said_and_are_an_error(
 
     assert (1, True) == (code, "looking at table mparticle_otherevents" in said.err)
     assert ["nothing is advised"] == said.out.splitlines()
+
+
+def test_what_fails_is_said_and_is_an_error(
+    lake: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    A table that was given rules is not touched, and it is said why.
+    """
+    table = DeltaTable(str(lake / "mparticle_otherevents"))
+    table.alter.add_constraint({"some": "mpid > 0 OR mpid IS NULL"})
+    code = main(["maintenance", "--lake", str(lake), "--run"])
+    said = capsys.readouterr()
+
+    assert (1, True) == (code, "has partitions, constraints" in said.err)
+    assert "done: " not in said.out
 
 
 @pytest.fixture(name="settings")

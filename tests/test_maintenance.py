@@ -14,7 +14,7 @@ import pytest
 from walking import InMemory, OnDisk, batch, custom
 
 from databricks_forwarder import Forwarder, _maintenance
-from databricks_forwarder._maintenance import _advices
+from databricks_forwarder._maintenance import _advised
 from databricks_forwarder.errors import ConfigurationError, TransientError
 from databricks_forwarder.loaders.delta import DeltaLoader
 from databricks_forwarder.maintenance import (
@@ -62,7 +62,7 @@ def advised(tmp_path: Path, **layout: Any) -> list[tuple[str, bool, str]]:
     """
     loader = Clustering(tmp_path)
     table = TableLayout(table=T, **{"clustered_by": ("a",), **layout})
-    return [(each.work, each.is_due, each.reason) for each in _advices(loader, table)]
+    return [(each.work, each.is_due, each.reason) for each in _advised(loader, table)]
 
 
 class Clustering(DeltaLoader):
@@ -403,10 +403,10 @@ class TestStatus:
 
 def test_a_maintenance_says_what_matters(tmp_path: Path) -> None:
     """
-    Its repr has the advices, and iterating gives them.
+    Its repr has the advice, and iterating gives them.
     """
     advice = Advice(table=T, work="compact", statement="s", reason="r", is_due=True)
-    told = Maintenance(looked_at=NOON, tables=(), advices=(advice,))
+    told = Maintenance(looked_at=NOON, tables=(), advice=(advice,))
 
     assert ([advice], [advice]) == (list(told), list(told.due))
     assert "statement='s'" in repr(told)

@@ -12,11 +12,15 @@ layout" and "COPY INTO", read 2026-11-26.
 
 from __future__ import annotations
 
+import json
 import secrets
 from typing import TYPE_CHECKING, Any
 
 from databricks_forwarder._databricks.count_statements import COUNTS, NAMES
-from databricks_forwarder._databricks.fates import MissingTableError
+from databricks_forwarder._databricks.fates import (
+    MissingTableError,
+    UnknownOutcomeError,
+)
 from databricks_forwarder._databricks.layout_statements import (
     ClusterBy,
     DescribeDetail,
@@ -27,7 +31,7 @@ from databricks_forwarder._databricks.layout_statements import (
     Vacuum,
 )
 from databricks_forwarder._databricks.repeats import repeated
-from databricks_forwarder.errors import ForwarderError
+from databricks_forwarder.errors import ForwarderError, TransientError
 from databricks_forwarder.loaders._intervals import interval, spelled
 from databricks_forwarder.loaders._vacuums import refuse_hasty
 from databricks_forwarder.loaders._warehouse_erasing import placed_tables
@@ -97,10 +101,10 @@ def done_to(client: DatabricksClient, table: TableName, work: Work) -> Done:
     """
     if work == "vacuum":
         (detail,) = _run(client, DescribeDetail(client.table(table)))
-        properties = dict(_by_name(detail)["properties"])
+        properties = _mapping(_by_name(detail)["properties"])
         refuse_hasty(table, interval(properties.get(_KEPT)))
     mark = f"maintenance {secrets.token_hex(8)}"
-    rows = _run(client, Marked(_statement(client, table, work), mark))
+    rows = _work(client, Marked(_statement(client, table, work), mark))
     return Done(statement_id=mark, metrics=_metrics(rows) if work == "compact" else {})
 
 
@@ -118,7 +122,7 @@ def _statement(client: DatabricksClient, table: TableName, work: Work) -> Statem
 def _layout(
     table: TableName, detail: Mapping[str, Any], told: Sequence[tuple[Any, ...]]
 ) -> TableLayout:
-    properties = dict(detail["properties"])
+    properties = _mapping(detail["properties"])
     files, size = detail["numFiles"], detail["sizeInBytes"]
     tended = [str(value) for name, value, *_ in told if name == _TENDED]
     return TableLayout(
@@ -127,7 +131,7 @@ def _layout(
         size_bytes=size,
         # No more than this many can be large.
         small_file_count=max(0, files - size // SMALL_BYTES),
-        clustered_by=tuple(detail.get("clusteringColumns") or ()),
+        clustered_by=tuple(_read(detail.get("clusteringColumns")) or ()),
         is_self_clustered=bool(detail.get("clusterByAuto")),
         kept=interval(properties.get(_KEPT)),
         log_kept=interval(properties.get(_LOG_KEPT)),
@@ -137,11 +141,9 @@ def _layout(
 
 def _metrics(rows: Sequence[tuple[Any, ...]]) -> dict[str, int]:
     ((_, metrics, *_),) = rows
-    return {
-        name: metrics[name]
-        for name in ("numFilesAdded", "numFilesRemoved")
-        if isinstance(metrics, dict) and isinstance(metrics.get(name), int)
-    }
+    told = _mapping(metrics)
+    names = ("numFilesAdded", "numFilesRemoved")
+    return {name: told[name] for name in names if name in told}
 
 
 def _by_name(row: Any) -> Mapping[str, Any]:
@@ -150,6 +152,31 @@ def _by_name(row: Any) -> Mapping[str, Any]:
     """
     named: dict[str, Any] = row.asDict()
     return named
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return dict(_read(value) or {})
+
+
+def _read(value: Any) -> Any:
+    """
+    A list, map or struct: as such, or as JSON where the platform sends texts.
+    """
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def _work(client: DatabricksClient, statement: Statement) -> Sequence[tuple[Any, ...]]:
+    """
+    Run what may take long: again after a conflict, not after a lost answer.
+    """
+
+    def step() -> Sequence[tuple[Any, ...]]:
+        try:
+            return client.warehouse.run(statement.to_sql())
+        except UnknownOutcomeError as error:
+            raise TransientError(str(error)) from error
+
+    return repeated(step, client.clock)
 
 
 def _run(client: DatabricksClient, statement: Statement) -> Sequence[tuple[Any, ...]]:

@@ -4,6 +4,8 @@ Tables that are kept in order while they are loaded: no row is lost or doubled.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -24,8 +26,15 @@ from databricks_forwarder.routers.function import FunctionRouter
 from databricks_forwarder.testing.faults import Fail, Killed, faulty
 
 COMMON = TableName("shop_otherevents")
+_COMPACTING = """
+import sys
+
+from databricks_forwarder.loaders.delta import DeltaLoader
+
+DeltaLoader(sys.argv[1]).maintain(sys.argv[2], "compact")
+"""
 # As of names that customers think of, once the naming rules had them.
-HOSTILE = "o');drop;--`a`\"b\"%2fé"
+HOSTILE = 'o\');drop;--`a`"b"%2fé'
 
 
 @pytest.fixture(params=[OnDisk, InSchema])
@@ -148,6 +157,32 @@ def test_a_death_between_commit_and_disk_loses_nothing(
         carry(forwarder, 5)
 
     assert Counter(range(6)) == held(parts)
+
+
+def test_a_process_that_is_killed_while_it_writes_loses_nothing(
+    tmp_path: Path,
+) -> None:
+    """
+    Whoever is killed with the new file half written leaves the table as it was.
+    """
+    parts = OnDisk(tmp_path, events_threshold=1000)
+    with parts.forwarder() as forwarder:
+        carry(forwarder, *range(30))
+    folder = tmp_path / "lake" / COMMON
+    compacting = subprocess.Popen(
+        [sys.executable, "-c", _COMPACTING, str(folder.parent), COMMON]
+    )
+    while compacting.poll() is None:
+        if any(folder.glob("part-*")):
+            compacting.kill()
+    killed = held(parts)
+    with parts.forwarder() as forwarder:
+        forwarder._loader.maintain(COMMON, "compact")
+        carry(forwarder, 30)
+
+        assert 2 == layout(forwarder).file_count
+        assert forwarder.reconcile().agrees
+    assert (Counter(range(30)), Counter(range(31))) == (killed, held(parts))
 
 
 def test_another_forwarder_may_load_meanwhile(parts: Composition) -> None:

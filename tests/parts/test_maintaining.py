@@ -20,9 +20,15 @@ from erasures import bytes_under
 from maintaining import OverLake, OverWorkspace, moving_workspace, own_schema
 
 from databricks_forwarder import DatabricksClient, DatabricksSettings
+from databricks_forwarder._databricks.fates import UnknownOutcomeError
 from databricks_forwarder._databricks.statements import CopyInto
 from databricks_forwarder._table_columns import schema_of
-from databricks_forwarder.errors import ForwarderError, PermanentError, SetupError
+from databricks_forwarder.errors import (
+    ForwarderError,
+    PermanentError,
+    SetupError,
+    TransientError,
+)
 from databricks_forwarder.loaders._intervals import interval, spelled
 from databricks_forwarder.loaders._small_files import SmallFileTally
 from databricks_forwarder.loaders._warehouse_layout import _layout, _metrics
@@ -391,12 +397,39 @@ class TestWorkspace:
             sql.partition("\n")[0] for sql in asked if sql and done.statement_id in sql
         ]
 
-    def test_metrics_that_are_told_otherwise_are_left_out(self) -> None:
+    def test_what_comes_as_text_is_read(self) -> None:
         """
-        Where the struct comes as text, nothing is made of it.
+        Lists, maps and structs may come as JSON, and metrics not at all.
         """
-        assert {} == _metrics([("path", "{}")])
-        assert {"numFilesAdded": 1} == _metrics([("path", {"numFilesAdded": 1})])
+        detail = {
+            "numFiles": 1,
+            "sizeInBytes": 1,
+            "properties": '{"delta.logRetentionDuration": "interval 1 day"}',
+            "clusteringColumns": '["a"]',
+        }
+        told = _layout(TABLE, detail, [])
+
+        assert (("a",), timedelta(1)) == (told.clustered_by, told.log_kept)
+        assert {"numFilesAdded": 1} == _metrics([("path", '{"numFilesAdded": 1}')])
+        assert {} == _metrics([("path", None)])
+
+    def test_a_lost_answer_is_not_asked_for_again(
+        self, schema: Schema, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """
+        What may have taken long is told as failed, for the next run to see to.
+        """
+        sent: list[str] = []
+
+        def lost(sql: str) -> Any:
+            sent.append(sql)
+            raise UnknownOutcomeError("the answer was lost")
+
+        monkeypatch.setattr(schema.client.warehouse, "run", lost)
+        with pytest.raises(TransientError, match="the answer was lost"):
+            schema.loader.maintain(TABLE, "compact")
+
+        assert 1 == len(sent)
 
     def test_a_missing_grant_is_named(self, schema: Schema) -> None:
         """
