@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from databricks_forwarder._gathered_batches import RoutedBatch
+from databricks_forwarder._portions import chunks_of, is_chunk, pieces_of
 from databricks_forwarder._progress import Tally
-from databricks_forwarder._rows import RoutedBatch, TableRows, arrange
+from databricks_forwarder._rows import TableRows, arrange
 from databricks_forwarder._suppression import Suppressions
 from databricks_forwarder.errors import DecodeError, PayloadError
 from databricks_forwarder.model import DamagedRecord, DeadLetter
-from databricks_forwarder.mparticle.decode import DecodedBatch, decode, shared_bytes
+from databricks_forwarder.mparticle.decode import decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -32,19 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["Reader", "count_keys", "write_rows"]
 
 _NOBODY = Suppressions()
-
-# Enough to pay for the calls that build a column, and for the pieces that a
-# table's rows come in; the bytes bound what large batches take.
-_CHUNK_RECORDS = 2000
-_CHUNK_BYTES = 8 * 2**20
-
-# What a batch says of itself is repeated on each of its rows: this bounds the
-# payload's bytes times its messages, a generous guess at what rows will take.
-_CHUNK_ROW_BYTES = 64 * 2**20
-
-# What a row takes however little it says: its places in the columns, and the
-# objects that it is made from.
-_ROW_BYTES = 512
 
 
 def count_keys(lease: Lease, keys: KeyMaker) -> Counter[EventKey]:
@@ -114,7 +103,7 @@ class Reader:
         """
         Give the rows of *records*, which come by offset; beat as `write_rows` does.
         """
-        for chunk in _chunks(self.whole(records)):
+        for chunk in chunks_of(self.whole(records)):
             for part in _arranged(chunk, self, beat):
                 self.tally.rescued_row_count += part.rescued_count
                 yield part
@@ -190,29 +179,6 @@ class _Reading:
         tally.dead += self.dead
 
 
-def _row_bytes(record: Record) -> int:
-    """
-    At most what its rows will take, about.
-    """
-    return len(record.payload) * record.message_count
-
-
-def _chunks(records: Iterable[Record]) -> Iterator[Sequence[Record]]:
-    chunk: list[Record] = []
-    size_bytes = row_bytes = 0
-    for each in records:
-        if chunk and row_bytes + _row_bytes(each) > _CHUNK_ROW_BYTES:
-            yield chunk
-            chunk, size_bytes, row_bytes = [], 0, 0
-        chunk.append(each)
-        size_bytes += len(each.payload)
-        row_bytes += _row_bytes(each)
-        if len(chunk) >= _CHUNK_RECORDS or size_bytes >= _CHUNK_BYTES:
-            yield chunk
-            chunk, size_bytes, row_bytes = [], 0, 0
-    yield chunk
-
-
 def _arranged(
     chunk: Sequence[Record], reader: Reader, beat: Callable[[], None]
 ) -> Iterable[TableRows]:
@@ -254,11 +220,11 @@ def _parts(
     Arrange a chunk at once, or a batch whose rows are too much piece by piece.
     """
     batches = reading.batches(chunk)
-    if sum(map(_row_bytes, chunk)) <= _CHUNK_ROW_BYTES:
+    if is_chunk(chunk):
         return list(arrange(batches, reading.reader.load_id))
     # A record of so many bytes of rows is a chunk of its own.
     pieces = [
-        piece for batch in batches for piece in _pieces(batch, len(chunk[0].payload))
+        piece for batch in batches for piece in pieces_of(batch, len(chunk[0].payload))
     ]
     parts = _arranged_one_by_one(pieces, reading, beat)
     if len(pieces) <= 1:
@@ -266,24 +232,6 @@ def _parts(
     # Gone through once before any row of it is given away.
     deque(parts, maxlen=0)
     return _arranged_one_by_one(pieces, reading, beat)
-
-
-def _pieces(batch: RoutedBatch, payload_bytes: int) -> Iterator[RoutedBatch]:
-    """
-    Cut a batch between its events, so that a piece takes what a chunk may.
-    """
-    shared = shared_bytes(batch.decoded, at_most=payload_bytes)
-    own = payload_bytes // len(batch.tables)
-    step = max(1, _CHUNK_ROW_BYTES // (shared + own + _ROW_BYTES))
-    for first in range(0, len(batch.tables), step):
-        events = batch.decoded.events[first : first + step]
-        yield RoutedBatch(
-            batch.offset,
-            batch.received_at,
-            DecodedBatch(batch.decoded.batch, events, batch.decoded.rescued),
-            batch.tables[first : first + step],
-            first,
-        )
 
 
 def _arranged_one_by_one(

@@ -22,7 +22,7 @@ import attrs
 
 from databricks_forwarder._door import split_array
 from databricks_forwarder.errors import ConfigurationError, DecodeError, PayloadError
-from databricks_forwarder.mparticle.decode import parse_json
+from databricks_forwarder.mparticle.json_text import parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 from functools import cache, cached_property
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from databricks_forwarder._gathered import Gathered
+from databricks_forwarder._identities import identities_by_name
 from databricks_forwarder._memory import POOL, nulls
-from databricks_forwarder.mparticle.batch import UserIdentity, identity_name
-from databricks_forwarder.mparticle.coerce import COERCIONS, UNFIT, as_plain_text
-from databricks_forwarder.mparticle.decode import escaped
+from databricks_forwarder.mparticle.batch import identity_name
+from databricks_forwarder.mparticle.coerce import COERCIONS, UNFIT
+from databricks_forwarder.mparticle.decoded import escaped
 from databricks_forwarder.mparticle.shapes import (
     Entries,
     Identities,
@@ -30,7 +31,7 @@ from databricks_forwarder.mparticle.shapes import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     Rescue = Callable[[int, str, Any], None]
     """Told of a rescued value: index of the row, pointer below it, value."""
@@ -279,7 +280,7 @@ def _mixed_identities(
     shape: Identities, values: Sequence[Any], rescue: Rescue
 ) -> pa.Array:
     rows = [
-        None if value is None else _named(value, _below(rescue, [row], ""))
+        None if value is None else identities_by_name(value, _below(rescue, [row], ""))
         for row, value in enumerate(values)
     ]
     named = [row for row in rows if row]
@@ -294,52 +295,3 @@ def _mixed_identities(
 
     items = build(shape.value, [entry.identity for entry in entries], rescue_member)
     return pa.MapArray.from_arrays(_offsets(rows), keys, items)
-
-
-class _Identity(NamedTuple):
-    """
-    One identity of a batch, whichever form it came in.
-    """
-
-    name: str | None
-    pointer: str
-    identity: UserIdentity
-    is_object: bool
-
-
-def _named(value: Any, rescue: Rescue) -> dict[str, _Identity]:
-    """
-    Name a batch's identities; of two with one name the first is taken.
-    """
-    named: dict[str, _Identity] = {}
-    for entry in _each_identity(value):
-        if entry.name is None or entry.name in named:
-            rescue(0, entry.pointer, _as_json(entry))
-        else:
-            named[entry.name] = entry
-    return named
-
-
-def _each_identity(value: Any) -> Iterable[_Identity]:
-    if isinstance(value, dict):
-        for key, text in value.items():
-            identity = UserIdentity(identity=text)
-            yield _Identity(
-                identity_name(key), f"/{escaped(key)}", identity, is_object=False
-            )
-        return
-    for index, item in enumerate(value):
-        if item is not None:
-            name = as_plain_text(item.identity_type)
-            known = identity_name(name) if name else None
-            yield _Identity(known, f"/{index}", item, is_object=True)
-
-
-def _as_json(entry: _Identity) -> Any:
-    if not entry.is_object:
-        return entry.identity.identity
-    members = ((name, getattr(entry.identity, name)) for name in _IDENTITY_MEMBERS)
-    return {name: value for name, value in members if value is not None}
-
-
-_IDENTITY_MEMBERS = UserIdentity.__struct_fields__

@@ -16,7 +16,7 @@ import msgspec
 
 from databricks_forwarder.errors import DecodeError, PayloadError
 from databricks_forwarder.model import Payload
-from databricks_forwarder.mparticle.decode import parse_json
+from databricks_forwarder.mparticle.json_text import parse_json
 
 __all__ = ["admit", "admit_all", "split_array"]
 

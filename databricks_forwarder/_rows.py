@@ -9,7 +9,6 @@ rows are a slice of them.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
@@ -18,45 +17,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from databricks_forwarder._columns import build, spread
-from databricks_forwarder._gathered import Gathered
+from databricks_forwarder._gathered_batches import (
+    GatheredChunk,
+    GatheredMessages,
+    RoutedBatch,
+)
 from databricks_forwarder._memory import filled_bytes, nulls
 from databricks_forwarder._table_columns import TIMESTAMP, body_schema, schema_of
-from databricks_forwarder.mparticle.batch import Batch, body_of
+from databricks_forwarder.mparticle.batch import body_of
 from databricks_forwarder.mparticle.coerce import is_unicode
-from databricks_forwarder.mparticle.shapes import Object, object_shape
+from databricks_forwarder.mparticle.shapes import object_shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from datetime import datetime
 
-    from msgspec import Struct
+    from databricks_forwarder.model import LoadId, Table
 
-    from databricks_forwarder.model import LoadId, Offset, Table
-    from databricks_forwarder.mparticle.decode import DecodedBatch, DecodedEvent
-
-    _Message = tuple[int, int, Table, DecodedEvent | None]
-    """Index of the batch in its chunk, place in the batch, table, event."""
-
-__all__ = ["RoutedBatch", "TableRows", "arrange"]
-
-_BATCH = object_shape(Batch)
-
-
-@attrs.frozen
-class RoutedBatch:
-    """
-    A decoded batch, and a table (or None: drop it) for each of its messages.
-
-    Attributes:
-        first_position: The place of its first event, if it is but a piece of
-            the batch that came.
-    """
-
-    offset: Offset
-    received_at: datetime
-    decoded: DecodedBatch = attrs.field(repr=False)
-    tables: Sequence[Table | None]
-    first_position: int = 0
+__all__ = ["TableRows", "arrange"]
 
 
 @attrs.frozen
@@ -78,42 +55,6 @@ class TableRows:
     size_bytes: int
 
 
-class _Messages:
-    """
-    Messages of one kind of body on their way to rows, one entry a message.
-
-    Attributes:
-        data: What was gathered of the events' bodies.
-    """
-
-    def __init__(self, body: Object) -> None:
-        self.batch_indexes: list[int] = []
-        self.positions: list[int] = []
-        self.tables: list[Table] = []
-        self.event_types: list[str | None] = []
-        self.rescued: list[dict[str, Any] | None] = []
-        self.data = Gathered(body)
-
-    def add(self, messages: Sequence[_Message]) -> None:
-        """
-        Take some more messages.
-        """
-        batch_indexes, positions, tables, events = zip(*messages, strict=True)
-        self.batch_indexes += batch_indexes
-        self.positions += positions
-        self.tables += tables
-        self.event_types += [event and event.event_type for event in events]
-        self.rescued += [event and event.rescued for event in events]
-        self.data.add([event and event.data for event in events])
-
-    def by_table(self) -> list[int]:
-        """
-        The messages table by table, in each in the order they came.
-        """
-        names = [table.name for table in self.tables]
-        return sorted(range(len(names)), key=names.__getitem__)
-
-
 # Decoded and gathered while they are near the processor: more of them fall out
 # of its caches, fewer pay more for the calls that gather (observed).
 _BLOCK_BATCHES = 128
@@ -131,7 +72,7 @@ def arrange(batches: Iterable[RoutedBatch], load_id: LoadId) -> Iterator[TableRo
     Yields:
         The rows of one table and one event type; a table may come again.
     """
-    chunk = _Chunk()
+    chunk = GatheredChunk()
     rest = iter(batches)
     while block := list(islice(rest, _BLOCK_BATCHES)):
         chunk.add(block)
@@ -141,55 +82,17 @@ def arrange(batches: Iterable[RoutedBatch], load_id: LoadId) -> Iterator[TableRo
             yield from _tables_of(messages, columns)
 
 
-class _Chunk:
-    """
-    What was gathered of some batches and of their messages.
-    """
-
-    def __init__(self) -> None:
-        self.offsets: list[int] = []
-        self.received_at: list[datetime] = []
-        self.rescued: list[dict[str, Any]] = []
-        self.batches = Gathered(_BATCH)
-        self.messages: dict[type, _Messages] = {}
-
-    def add(self, block: Sequence[RoutedBatch]) -> None:
-        """
-        Gather a few more batches.
-        """
-        by_type: dict[str | None, list[_Message]] = defaultdict(list)
-        for index, batch in enumerate(block, len(self.offsets)):
-            events: Sequence[DecodedEvent | None] = batch.decoded.events or (None,)
-            placed = enumerate(zip(events, batch.tables, strict=True))
-            for position, (event, table) in placed:
-                if table is not None:
-                    at = batch.first_position + position
-                    event_type = event.event_type if event is not None else None
-                    by_type[event_type].append((index, at, table, event))
-        for event_type, messages in by_type.items():
-            self._of(body_of(event_type)).add(messages)
-        self.offsets += [batch.offset for batch in block]
-        self.received_at += [batch.received_at for batch in block]
-        self.rescued += [dict(batch.decoded.rescued or ()) for batch in block]
-        self.batches.add([batch.decoded.batch for batch in block])
-
-    def _of(self, body: type[Struct]) -> _Messages:
-        if body not in self.messages:
-            self.messages[body] = _Messages(object_shape(body))
-        return self.messages[body]
-
-
 class _BatchColumns:
     """
     The columns of a chunk that depend on the batch only, one row a batch.
     """
 
-    def __init__(self, chunk: _Chunk, load_id: LoadId) -> None:
+    def __init__(self, chunk: GatheredChunk, load_id: LoadId) -> None:
         self.rescued = chunk.rescued
         self.load_id = load_id
         self.received_at = pa.array(chunk.received_at, TIMESTAMP)
         self.offset = pa.array(chunk.offsets, pa.int64())
-        whole = build(_BATCH, chunk.batches, self._rescue)
+        whole = build(chunk.batches.shape, chunk.batches, self._rescue)
         self.fields = whole.flatten()
         self.timestamp = whole.field("timestamp_unixtime_ms")
 
@@ -198,7 +101,9 @@ class _BatchColumns:
         self.rescued[index].setdefault(pointer, value)
 
 
-def _tables_of(messages: _Messages, columns: _BatchColumns) -> Iterator[TableRows]:
+def _tables_of(
+    messages: GatheredMessages, columns: _BatchColumns
+) -> Iterator[TableRows]:
     """
     Build the rows of one kind of body, and slice them by table.
     """
@@ -232,7 +137,7 @@ def _runs(names: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 
 def _build_rows(
-    messages: _Messages, order: Sequence[int], columns: _BatchColumns
+    messages: GatheredMessages, order: Sequence[int], columns: _BatchColumns
 ) -> pa.RecordBatch:
     """
     Build the rows of *messages*, in that *order*.
@@ -307,7 +212,7 @@ def _moments(milliseconds: pa.Array) -> pa.Array:
 
 
 def _rescued_texts(
-    messages: _Messages,
+    messages: GatheredMessages,
     by_row: dict[int, dict[str, Any]],
     by_batch: Sequence[dict[str, Any]],
 ) -> pa.Array:

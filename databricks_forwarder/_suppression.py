@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from databricks_forwarder.erasure import ErasureNote
     from databricks_forwarder.model import Table
-    from databricks_forwarder.mparticle.decode import DecodedBatch, DecodedEvent
+    from databricks_forwarder.mparticle.decoded import DecodedBatch, DecodedEvent
 
 __all__ = ["Suppressions"]
 

@@ -594,29 +594,17 @@ class MaintainingLoader(Loader, Protocol):
         self, tables: Collection[TableName] | None = None, /, *, at: datetime
     ) -> Sequence[TableLayout]:
         """
-        Look at *tables*, or at all there are; no row is read (L10).
-
-        Args:
-            tables: Those that are not there are left out.
-            at: The moment, for what `small_files` tells afterwards.
+        Look at those of *tables* that are there, or at all; no row is read (L10).
         """
 
     def statement(self, table: TableName, work: Work, /) -> str | None:
         """
-        Spell what does *work* to a table, for a person to run by hand.
-
-        Returns:
-            None if it is nothing for this table.
+        Spell what does *work*, to be run by hand; None if nothing does.
         """
 
     def maintain(self, table: TableName, work: Work, /) -> Done:
         """
-        Do *work* to a table (L11, L12).
-
-        Raises:
-            TransientError: It may be done or not: do it again, or leave it.
-            SetupError: A person must act first; nothing was changed.
-            PermanentError: It is nothing for this table.
+        Do *work* to a table; what fails may be done or not (L11, L12).
         """
 
     def small_files(self) -> SmallFiles:

@@ -30,7 +30,8 @@ from databricks.sql.thrift_api.TCLIService import ttypes
 
 from databricks_forwarder._cli_sources import SourceError, open_source
 from databricks_forwarder._door import admit
-from databricks_forwarder._rows import RoutedBatch, arrange
+from databricks_forwarder._gathered_batches import RoutedBatch
+from databricks_forwarder._rows import arrange
 from databricks_forwarder._table_columns import schema_of
 from databricks_forwarder.errors import DecodeError, PayloadError
 from databricks_forwarder.model import LoadId, Offset, Table, TableName

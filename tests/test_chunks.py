@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from walking import batch, custom
 
-from databricks_forwarder import _chunks
+from databricks_forwarder import _chunks, _portions
 from databricks_forwarder._chunks import count_keys, write_rows
 from databricks_forwarder._parquet import read_table
 from databricks_forwarder._progress import Tally
@@ -182,7 +182,7 @@ def test_large_records_make_small_chunks(
         return arrange(chunk, load_id)
 
     monkeypatch.setattr(_chunks, "arrange", seen)
-    large = b" " * (_chunks._CHUNK_BYTES // 2) + b"{}"
+    large = b" " * (_portions._CHUNK_BYTES // 2) + b"{}"
     leased = lease(*(record(offset, large) for offset in range(5)))
     written(tmp_path, leased)
 
@@ -255,7 +255,7 @@ def _arranged(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     """
     The positions arranged at once, of batches whose rows may take 10 000 bytes.
     """
-    monkeypatch.setattr(_chunks, "_CHUNK_ROW_BYTES", 10_000)
+    monkeypatch.setattr(_portions, "_CHUNK_ROW_BYTES", 10_000)
     arranged: list[list[int]] = []
     arrange = _chunks.arrange
 
@@ -343,7 +343,7 @@ def test_pieces_are_cut_by_what_events_share(
     written(tmp_path, lease(record(0, payload, 8)))
 
     assert [list(range(8))] == arranged
-    assert len(payload) * 8 > _chunks._CHUNK_ROW_BYTES
+    assert len(payload) * 8 > _portions._CHUNK_ROW_BYTES
 
 
 @pytest.mark.usefixtures("arranged")

@@ -14,15 +14,12 @@ from hypothesis import HealthCheck, given, settings
 
 from databricks_forwarder.errors import DecodeError
 from databricks_forwarder.mparticle import decode as module
+from databricks_forwarder.mparticle import fitting
 from databricks_forwarder.mparticle.batch import BODIES, AnyEventData, body_of
-from databricks_forwarder.mparticle.decode import (
-    DecodedBatch,
-    DecodedEvent,
-    decode,
-    escaped,
-    parse_json,
-    shared_bytes,
-)
+from databricks_forwarder.mparticle.decode import decode, shared_bytes
+from databricks_forwarder.mparticle.decoded import DecodedBatch, DecodedEvent, escaped
+from databricks_forwarder.mparticle.fitting import decode_slowly
+from databricks_forwarder.mparticle.json_text import parse_json
 from databricks_forwarder.testing.strategies import odd_payloads, payloads
 from databricks_forwarder.testing.workload import workload
 
@@ -106,7 +103,7 @@ def test_a_plain_payload_takes_the_fast_road(payload: bytes) -> None:
     """
     fast = module._decode_fast(payload)
 
-    assert written(module._decode_slowly(payload)) == written(fast)
+    assert written(decode_slowly(payload)) == written(fast)
     assert [] == [event for event in fast.events if event.rescued is not None]
     assert fast.rescued is None
 
@@ -154,7 +151,7 @@ def test_the_roads_agree_on_clean_payloads(payload: bytes) -> None:
     """
     What the fast road reads of a clean payload, the slow road reads as well.
     """
-    slow = module._decode_slowly(payload)
+    slow = decode_slowly(payload)
 
     assert (None, []) == (slow.rescued, [e for e in slow.events if e.rescued])
     assert written(slow) == written(decode(payload))
@@ -167,7 +164,7 @@ def test_the_roads_agree_wherever_the_fast_one_goes(payload: bytes) -> None:
     A hostile payload is read alike by both roads, or refused by the fast one.
     """
     if takes_fast_road(payload):
-        slow = module._decode_slowly(payload)
+        slow = decode_slowly(payload)
         for each in (slow, *slow.events):
             each.rescued = without_earlier_nulls(each.rescued)
 
@@ -848,7 +845,7 @@ def test_what_python_can_parse_but_not_walk_is_refused(
     def too_deep(*_: object) -> None:
         raise RecursionError
 
-    monkeypatch.setattr(module, "_fit_event", too_deep)
+    monkeypatch.setattr(fitting, "_fit_event", too_deep)
 
     with pytest.raises(DecodeError, match="nested deeper than can be read"):
         decode(b'{"events":[7]}')

@@ -16,7 +16,8 @@ from hypothesis.strategies import booleans
 from leaves import CREDENTIALS, Leaf, is_found, rows_expected
 
 from databricks_forwarder._door import admit
-from databricks_forwarder._rows import RoutedBatch, arrange
+from databricks_forwarder._gathered_batches import RoutedBatch
+from databricks_forwarder._rows import arrange
 from databricks_forwarder.model import LoadId, Offset, Table, TableName
 from databricks_forwarder.mparticle.decode import decode
 from databricks_forwarder.testing.strategies import odd_payloads, payloads

@@ -13,7 +13,7 @@ import attrs
 import pytest
 
 from databricks_forwarder import model
-from databricks_forwarder._rows import RoutedBatch
+from databricks_forwarder._gathered_batches import RoutedBatch
 from databricks_forwarder.model import (
     Account,
     DeadLetter,

@@ -1092,7 +1092,7 @@ def test_files_that_come_out_otherwise_are_not_loaded(
             "databricks_forwarder._pipeline.TableFiles",
             partial(TableFiles, max_file_bytes=1, max_waiting_bytes=1),
         )
-        monkeypatch.setattr("databricks_forwarder._chunks._CHUNK_RECORDS", 1)
+        monkeypatch.setattr("databricks_forwarder._portions._CHUNK_RECORDS", 1)
         errors.clear()
         (report,) = forwarder.flush()
 

@@ -12,7 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from databricks_forwarder._rows import RoutedBatch, TableRows, arrange
+from databricks_forwarder._gathered_batches import RoutedBatch
+from databricks_forwarder._rows import TableRows, arrange
 from databricks_forwarder._table_columns import OWN_COLUMNS, schema_of
 from databricks_forwarder.model import LoadId, Offset, Table, TableName
 from databricks_forwarder.mparticle.batch import BODIES

@@ -16,7 +16,8 @@ from hypothesis.errors import NoSuchExample
 
 from databricks_forwarder._door import admit
 from databricks_forwarder.mparticle.batch import BODIES, Batch
-from databricks_forwarder.mparticle.decode import decode, parse_json
+from databricks_forwarder.mparticle.decode import decode
+from databricks_forwarder.mparticle.json_text import parse_json
 from databricks_forwarder.mparticle.shapes import object_shape
 from databricks_forwarder.testing.strategies import (
     Members,

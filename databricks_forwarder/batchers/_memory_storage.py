@@ -16,6 +16,7 @@ from databricks_forwarder.model import (
     Account,
     DamagedRecord,
     DeadLetter,
+    Lease,
     LoadId,
     LoadReport,
     Offset,
@@ -24,7 +25,7 @@ from databricks_forwarder.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from databricks_forwarder.erasure import ErasureNote
 
@@ -63,6 +64,19 @@ class KeptLoad:
     expires_at: datetime = _EXPIRED
     told: Account = attrs.field(factory=Account)
     report: LoadReport | None = None
+
+    def handed_out(self, records: Iterable[Record | DamagedRecord]) -> Lease:
+        """
+        The lease of it as it is now.
+        """
+        return Lease(
+            load_id=self.load_id,
+            offsets=self.offsets,
+            message_count=self.message_count,
+            attempt=self.attempt,
+            notes=dict(self.notes),
+            records=records,
+        )
 
 
 @attrs.define(eq=False)
@@ -201,6 +215,18 @@ class MemoryStorage:
                 )
                 self.dead[record.offset] = (kept, letter)
                 self.count(dead=record.message_count)
+
+    def replay(self, offsets: Iterable[Offset]) -> int:
+        """
+        Put dead payloads at new offsets, in the order of their old ones.
+        """
+        found = sorted(set(offsets) & self.dead.keys())
+        for offset in found:
+            kept, _ = self.dead.pop(offset)
+            old = kept.record
+            self.add(old.payload, old.message_count, old.received_at, kept.crc)
+            self.count(dead=-old.message_count)
+        return len(found)
 
 
 @attrs.frozen

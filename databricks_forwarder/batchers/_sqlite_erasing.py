@@ -19,7 +19,8 @@ import attrs
 from databricks_forwarder.batchers._sqlite_erasures import keep
 from databricks_forwarder.batchers._sqlite_errors import crossing
 from databricks_forwarder.batchers._sqlite_file import connect
-from databricks_forwarder.batchers._sqlite_loads import kept_loads, put_note
+from databricks_forwarder.batchers._sqlite_loads import kept_loads
+from databricks_forwarder.batchers._sqlite_notes import put_note
 from databricks_forwarder.batchers._sqlite_reading import payloads
 from databricks_forwarder.batchers._sqlite_records import counted
 from databricks_forwarder.batchers._sqlite_removals import go_on

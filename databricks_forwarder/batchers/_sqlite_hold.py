@@ -1,9 +1,11 @@
 """
-How a process stores in a spool: what its threads append, in groups.
+How a process has a spool open, and stores in it what its threads append.
 """
 
 from __future__ import annotations
 
+import os
+import weakref
 from typing import TYPE_CHECKING
 
 from databricks_forwarder.batchers._group_commit import GroupCommit
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     from databricks_forwarder.model import OffsetRange
 
-__all__ = ["SqliteHold"]
+__all__ = ["SqliteHold", "SqliteHolds"]
 
 _STORING = "storing payloads"
 
@@ -112,3 +114,41 @@ class SqliteHold:
         if most is None or not entry.rows or stored_bytes + entry.size_bytes <= most:
             return None
         return BatcherFullError(say_full(stored_bytes, entry.size_bytes, most))
+
+
+class SqliteHolds:
+    """
+    A batcher's holds: one for the process that uses it, also after a fork.
+
+    Attributes:
+        are_closed: Whether a process that comes new finds the spool closed.
+    """
+
+    def __init__(self, path: Path, max_spool_bytes: int | None) -> None:
+        self.are_closed = False
+        self._path = path
+        self._max_spool_bytes = max_spool_bytes
+        self._by_process: dict[int, SqliteHold] = {}
+
+    @property
+    def mine(self) -> SqliteHold:
+        """
+        The hold of this process.
+        """
+        return self._by_process.get(os.getpid()) or self._new()
+
+    def _new(self) -> SqliteHold:
+        """
+        Open the file for this process, and leave a parent's hold behind.
+        """
+        process_id = os.getpid()
+        fresh = SqliteHold(self._path, self._max_spool_bytes)
+        if self.are_closed:
+            fresh.session.close()
+        # Several threads of a child may come here at once: the first one's
+        # stays, nothing of the others was opened.
+        hold = self._by_process.setdefault(process_id, fresh)
+        weakref.finalize(self, hold.session.close_forgotten)
+        for other_id in self._by_process.keys() - {process_id}:
+            self._by_process.pop(other_id).session.leave_behind()
+        return hold

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from databricks_forwarder._codec import from_text, to_text
+from databricks_forwarder._codec import to_text
 from databricks_forwarder.batchers._sqlite_account import read_waiting, require_all
 from databricks_forwarder.batchers._sqlite_errors import malformed
-from databricks_forwarder.batchers._sqlite_file import text_crc
 from databricks_forwarder.batchers._sqlite_records import counted
 from databricks_forwarder.batchers._sqlite_removals import let_go
 from databricks_forwarder.batchers.rules import is_due, name_load, take
-from databricks_forwarder.errors import BatcherError
 from databricks_forwarder.model import (
     Account,
+    Lease,
     LoadId,
     LoadReport,
     Offset,
@@ -26,9 +25,10 @@ from databricks_forwarder.model import (
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from databricks_forwarder.model import DamagedRecord, Record
     from databricks_forwarder.settings import UploadPolicy
 
 __all__ = [
@@ -36,14 +36,12 @@ __all__ = [
     "commit",
     "find_load",
     "is_committed",
+    "keep_alive",
     "kept_loads",
     "new_load",
     "next_open_load",
-    "notes_of",
     "open_again",
     "park",
-    "put_note",
-    "read_reports",
 ]
 
 _NOT_AS_MADE = "a load is not as it was made"
@@ -85,6 +83,21 @@ class KeptLoad:
         The offsets of its records.
         """
         return OffsetRange(Offset(self.first), Offset(self.last))
+
+    def handed_out(
+        self, notes: Mapping[str, str], records: Iterable[Record | DamagedRecord]
+    ) -> Lease:
+        """
+        The lease of a load that was just handed out once more.
+        """
+        return Lease(
+            load_id=self.load_id,
+            offsets=self.offsets,
+            message_count=self.message_count,
+            attempt=self.attempt + 1,
+            notes=notes,
+            records=records,
+        )
 
 
 def next_open_load(database: sqlite3.Connection) -> KeptLoad | None:
@@ -154,37 +167,6 @@ def new_load(
     return find_load(database, load_id)
 
 
-def notes_of(database: sqlite3.Connection, load_id: LoadId) -> dict[str, str]:
-    """
-    Read the notes of a load.
-    """
-    notes = {}
-    # All of them: one that is no longer under its load's name would be missed.
-    rows = database.execute(
-        "SELECT notes.load_id, key, text, crc, loads.load_id IS NULL FROM notes"
-        " LEFT JOIN loads ON loads.load_id = notes.load_id"
-    )
-    for noted_id, key, text, crc, is_astray in rows:
-        if is_astray or text_crc(str(noted_id), str(key), str(text)) != crc:
-            # Routes and files might be others than those that were decided.
-            raise malformed("a note of a load is not what was stored")
-        if noted_id == load_id:
-            notes[key] = text
-    return notes
-
-
-def put_note(
-    database: sqlite3.Connection, load_id: LoadId, key: str, text: str
-) -> None:
-    """
-    Keep *text* under *key* with a load.
-    """
-    database.execute(
-        "INSERT OR REPLACE INTO notes (load_id, key, text, crc) VALUES (?, ?, ?, ?)",
-        (load_id, key, text, text_crc(load_id, key, text)),
-    )
-
-
 def is_committed(database: sqlite3.Connection, load_id: LoadId) -> bool:
     """
     Tell whether the load is among the committed ones that are remembered.
@@ -227,6 +209,15 @@ def park(database: sqlite3.Connection, load: KeptLoad, report: LoadReport) -> No
     )
 
 
+def keep_alive(database: sqlite3.Connection, load: KeptLoad, expires_at: int) -> None:
+    """
+    Leave the load with its holder until *expires_at*, in microseconds.
+    """
+    database.execute(
+        "UPDATE loads SET expires_at = ? WHERE load_id = ?", (expires_at, load.load_id)
+    )
+
+
 def open_again(database: sqlite3.Connection, load_id: LoadId) -> bool:
     """
     Make a parked load an open one; tell whether there was one of this name.
@@ -241,24 +232,6 @@ def open_again(database: sqlite3.Connection, load_id: LoadId) -> bool:
         (load_id,),
     )
     return bool(opened.rowcount)
-
-
-def read_reports(rows: Iterable[tuple[str, str]]) -> tuple[LoadReport, ...]:
-    """
-    Read the reports of rows of a load id and its report.
-    """
-    return tuple(_report_of(load_id, text) for load_id, text in rows)
-
-
-def _report_of(load_id: str, text: str) -> LoadReport:
-    try:
-        report = from_text(text, LoadReport)
-    except (BatcherError, TypeError, OverflowError):
-        report = None
-    if report is None or report.load_id != load_id:
-        msg = f"the report of load {load_id} is not what was stored"
-        raise malformed(msg)
-    return report
 
 
 def _in_a_row(rows: Iterable[tuple[int, int]], first: int) -> Iterator[tuple[int, int]]:

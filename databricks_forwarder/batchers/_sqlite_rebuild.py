@@ -24,7 +24,7 @@ import attrs
 
 from databricks_forwarder._codec import from_text, to_text
 from databricks_forwarder.batchers._sqlite_erasures import put_erasures
-from databricks_forwarder.batchers._sqlite_loads import put_note
+from databricks_forwarder.batchers._sqlite_notes import put_note
 from databricks_forwarder.batchers._sqlite_records import (
     LOST,
     crc_of,
@@ -33,13 +33,7 @@ from databricks_forwarder.batchers._sqlite_records import (
     put_checkpoint,
 )
 from databricks_forwarder.batchers.rules import ERASED
-from databricks_forwarder.model import (
-    Account,
-    LoadId,
-    LoadReport,
-    Offset,
-    OffsetRange,
-)
+from databricks_forwarder.model import Account, LoadId, LoadReport, Offset, OffsetRange
 
 if TYPE_CHECKING:
     import sqlite3

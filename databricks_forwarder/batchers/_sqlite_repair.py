@@ -20,110 +20,28 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import attrs
-
 from databricks_forwarder._disk import sync
-from databricks_forwarder.batchers import _sqlite_loads as loads
 from databricks_forwarder.batchers._holder_lock import use_lock
-from databricks_forwarder.batchers._sqlite_account import read_spool, read_status
-from databricks_forwarder.batchers._sqlite_erasures import read_erasures
-from databricks_forwarder.batchers._sqlite_errors import crossed, crossing, foreign
+from databricks_forwarder.batchers._repair_report import RepairReport
+from databricks_forwarder.batchers._sqlite_errors import crossed, foreign
 from databricks_forwarder.batchers._sqlite_file import (
     APPLICATION_ID,
     FORMAT,
-    connect,
     make,
     mended_name,
 )
-from databricks_forwarder.batchers._sqlite_log import require_log
 from databricks_forwarder.batchers._sqlite_pages import Pages
-from databricks_forwarder.batchers._sqlite_reading import DeadLetters
 from databricks_forwarder.batchers._sqlite_rebuild import Rebuilding, Rebuilt
-from databricks_forwarder.batchers._sqlite_records import read_checkpoint
-from databricks_forwarder.batchers._sqlite_removals import removals
 from databricks_forwarder.batchers._sqlite_salvage import Salvage, salvage
 from databricks_forwarder.batchers._sqlite_verdict import judge
+from databricks_forwarder.batchers._sqlite_whole import look_over
 from databricks_forwarder.errors import BatcherError, ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from databricks_forwarder.model import LoadId, Offset
 
 __all__ = ["RepairReport", "repair"]
-
-
-# Records that are in no load and don't wait, or say what can't be.
-_ASTRAY = """
-SELECT 1 FROM records INDEXED BY records_sizes, spool
-WHERE NOT (
-    (
-        offset BETWEEN next_waiting AND next_offset - 1
-        OR EXISTS (SELECT 1 FROM loads WHERE offset BETWEEN first AND last)
-        OR EXISTS (SELECT 1 FROM removals WHERE offset BETWEEN first AND last)
-    )
-    AND message_count BETWEEN 0 AND 1 << 53
-    AND abs(received_at) < 100000000000000000
-)
-"""
-
-
-@attrs.frozen(kw_only=True)
-class RepairReport:
-    """
-    What a repair has saved of a spool, and what is lost.
-
-    Attributes:
-        id: The spool's id.
-        kept: Where the damaged file lies now; None when nothing was wrong and
-            nothing was done.
-        has_new_id: Whether the spool's own row could not be believed: the
-            spool has another id then, and offsets may be given again.
-        record_count: Records that wait or are in loads, and are whole.
-        lost_offsets: Records whose bytes can't be read. They keep their places
-            and become dead letters when they are carried.
-        damaged_offsets: Records whose bytes are not what was stored; the same.
-        dead_letter_count: Dead letters with what is left of their bytes.
-        lost_dead_messages: Messages of dead letters that can't be read; they
-            stay in the account as dead.
-        set_aside_offsets: Records that became dead letters because nobody
-            knows whether they were loaded.
-        parked_load_ids: Loads that are parked because what was noted of them
-            may be incomplete.
-        is_checkpoint_whole: Whether all of the host's positions could be read.
-        are_erasures_whole: Whether all that is kept of erasures could be read.
-    """
-
-    id: str
-    kept: Path | None = None
-    has_new_id: bool = False
-    record_count: int
-    lost_offsets: Sequence[Offset] = ()
-    damaged_offsets: Sequence[Offset] = ()
-    dead_letter_count: int
-    lost_dead_messages: int = 0
-    set_aside_offsets: Sequence[Offset] = ()
-    parked_load_ids: Sequence[LoadId] = ()
-    is_checkpoint_whole: bool = True
-    are_erasures_whole: bool = True
-
-    @property
-    def is_whole(self) -> bool:
-        """
-        Whether nothing is lost, and nothing needs a person.
-        """
-        return (
-            self.is_checkpoint_whole
-            and self.are_erasures_whole
-            and not (
-                self.has_new_id
-                or self.lost_offsets
-                or self.damaged_offsets
-                or self.lost_dead_messages
-                or self.set_aside_offsets
-                or self.parked_load_ids
-            )
-        )
 
 
 def repair(path: str | os.PathLike[str]) -> RepairReport:
@@ -144,7 +62,7 @@ def repair(path: str | os.PathLike[str]) -> RepairReport:
     with _alone(path):
         if not mended_name(path).exists():
             _require_ours(path)
-            whole = _look(path)
+            whole = look_over(path)
             if whole is not None:
                 return whole
             kept = _keep(path)
@@ -203,50 +121,6 @@ def _require_ours(path: Path) -> None:
 
 def _has_rows(read: Salvage) -> bool:
     return read.spool is not None or bool(read.records or read.loads)
-
-
-def _look(path: Path) -> RepairReport | None:
-    """
-    Report on a spool that is whole; None when something is wrong with it.
-    """
-    try:
-        with crossing("looking at the spool", path):
-            require_log(path)
-            with closing(connect(path)) as database:
-                database.execute("BEGIN")
-                return _looked_at(database, path)
-    except (BatcherError, ConfigurationError):
-        return None
-
-
-def _looked_at(database: sqlite3.Connection, path: Path) -> RepairReport | None:
-    if database.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
-        return None
-    spool_id, _ = read_spool(database)
-    is_balanced = read_status(database).account.is_balanced
-    if not is_balanced or database.execute(_ASTRAY).fetchone() is not None:
-        return None
-    read_checkpoint(database)
-    read_erasures(database)
-    for _ in removals(database):
-        pass
-    for load in loads.kept_loads(database):
-        loads.notes_of(database, load.load_id)
-    for table in ("committed", "loads"):
-        loads.read_reports(
-            database.execute(
-                f"SELECT load_id, report FROM {table} WHERE report IS NOT NULL"  # noqa: S608 (our own names)
-            )
-        )
-    for _ in DeadLetters(path):
-        pass
-    counts = [
-        database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 (our own names)
-        for table in ("records", "dead_letters")
-    ]
-    return RepairReport(
-        id=spool_id, record_count=counts[0], dead_letter_count=counts[1]
-    )
 
 
 def _keep(path: Path) -> Path:

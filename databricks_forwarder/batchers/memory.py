@@ -12,9 +12,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import attrs
-
 from databricks_forwarder.batchers import _memory_erasing as erasing
+from databricks_forwarder.batchers._memory_loads import new_load, status_of
 from databricks_forwarder.batchers._memory_storage import (
     KeptLoad,
     LoadRecords,
@@ -24,11 +23,8 @@ from databricks_forwarder.batchers._memory_storage import (
 from databricks_forwarder.batchers.rules import (
     check_options,
     checked_checkpoint,
-    is_due,
-    name_load,
     say_full,
     say_out,
-    take,
 )
 from databricks_forwarder.errors import (
     BatcherClosedError,
@@ -36,12 +32,7 @@ from databricks_forwarder.errors import (
     LeaseLostError,
     TransientError,
 )
-from databricks_forwarder.model import (
-    BatcherStatus,
-    Lease,
-    Offset,
-    OffsetRange,
-)
+from databricks_forwarder.model import BatcherStatus, Lease, Offset, OffsetRange
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -130,7 +121,7 @@ class MemoryBatcher:
         with self._entered() as storage:
             load = storage.next_open()
             if load is None:
-                load = self._new_load(policy, at, seal=seal)
+                load = new_load(self.id, storage, policy, at, seal=seal)
             elif load.holder not in {None, self} and at < load.expires_at:
                 return None
             if load is None:
@@ -138,7 +129,7 @@ class MemoryBatcher:
             load.attempt += 1
             load.holder = self
             load.expires_at = at + self._lease_time
-            return self._handed_out(load)
+            return load.handed_out(LoadRecords(storage, load.offsets))
 
     def note(self, load_id: LoadId, key: str, text: str, /, *, at: datetime) -> None:
         """
@@ -213,13 +204,7 @@ class MemoryBatcher:
         Put dead payloads back in the queue, in the order of their offsets.
         """
         with self._entered() as storage:
-            found = sorted(set(offsets) & storage.dead.keys())
-            for offset in found:
-                kept, _ = storage.dead.pop(offset)
-                old = kept.record
-                storage.add(old.payload, old.message_count, old.received_at, kept.crc)
-                storage.count(dead=-old.message_count)
-            return len(found)
+            return storage.replay(offsets)
 
     def checkpoint(self) -> Mapping[str, str]:
         """
@@ -278,23 +263,7 @@ class MemoryBatcher:
         How the storage stands now.
         """
         with self._entered() as storage:
-            waiting = storage.waiting()
-            return BatcherStatus(
-                account=attrs.evolve(storage.totals, pending=storage.pending()),
-                waiting=sum(record.message_count for record in waiting),
-                oldest_received_at=min(
-                    (record.received_at for record in waiting), default=None
-                ),
-                open_load_ids=tuple(
-                    load.load_id
-                    for load in storage.loads_by_offset()
-                    if load.report is None
-                ),
-                parked_load_ids=tuple(
-                    load.load_id for load, _ in storage.parked_loads()
-                ),
-                stored_bytes=storage.stored_bytes(),
-            )
+            return status_of(storage)
 
     def close(self) -> None:
         """
@@ -322,40 +291,6 @@ class MemoryBatcher:
         stored = self._storage.stored_bytes()
         if stored + size_bytes > self._max_spool_bytes:
             raise BatcherFullError(say_full(stored, size_bytes, self._max_spool_bytes))
-
-    def _new_load(
-        self, policy: UploadPolicy, at: datetime, *, seal: bool
-    ) -> KeptLoad | None:
-        waiting = self._storage.waiting()
-        if not waiting:
-            return None
-        oldest_at = min(record.received_at for record in waiting)
-        messages = sum(record.message_count for record in waiting)
-        if not seal and not is_due(
-            policy, oldest_at=oldest_at, messages=messages, at=at
-        ):
-            return None
-        first = waiting[0].offset
-        rows = ((record.offset, record.message_count) for record in waiting)
-        last, messages = take(rows, policy.max_messages)
-        load = KeptLoad(
-            load_id=name_load(self.id, first, last),
-            offsets=OffsetRange(first, Offset(last)),
-            message_count=messages,
-        )
-        self._storage.loads[load.load_id] = load
-        self._storage.next_waiting = last + 1
-        return load
-
-    def _handed_out(self, load: KeptLoad) -> Lease:
-        return Lease(
-            load_id=load.load_id,
-            offsets=load.offsets,
-            message_count=load.message_count,
-            attempt=load.attempt,
-            notes=dict(load.notes),
-            records=LoadRecords(self._storage, load.offsets),
-        )
 
     def _held(self, load_id: LoadId) -> KeptLoad:
         load = self._storage.loads.get(load_id)

@@ -81,19 +81,19 @@ see `repair`.
 from __future__ import annotations
 
 import logging
-import os
-import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from databricks_forwarder.batchers import _sqlite_erasures as erasures
 from databricks_forwarder.batchers import _sqlite_loads as loads
+from databricks_forwarder.batchers._repair_report import RepairReport
 from databricks_forwarder.batchers._sqlite_account import read_spool, read_status
 from databricks_forwarder.batchers._sqlite_erasing import erase
 from databricks_forwarder.batchers._sqlite_errors import crossing
 from databricks_forwarder.batchers._sqlite_file import create
-from databricks_forwarder.batchers._sqlite_hold import SqliteHold
+from databricks_forwarder.batchers._sqlite_hold import SqliteHold, SqliteHolds
 from databricks_forwarder.batchers._sqlite_log import require_log
+from databricks_forwarder.batchers._sqlite_notes import notes_of, put_note
 from databricks_forwarder.batchers._sqlite_reading import DeadLetters, LoadRecords
 from databricks_forwarder.batchers._sqlite_records import (
     entry_of,
@@ -102,12 +102,16 @@ from databricks_forwarder.batchers._sqlite_records import (
     to_micros,
 )
 from databricks_forwarder.batchers._sqlite_removals import go_on
-from databricks_forwarder.batchers._sqlite_repair import RepairReport, repair
+from databricks_forwarder.batchers._sqlite_repair import repair
+from databricks_forwarder.batchers._sqlite_reports import (
+    committed_reports,
+    parked_reports,
+)
 from databricks_forwarder.batchers.rules import check_options
 from databricks_forwarder.errors import BatcherError
-from databricks_forwarder.model import Lease
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
@@ -116,6 +120,7 @@ if TYPE_CHECKING:
     from databricks_forwarder.model import (
         BatcherStatus,
         DeadLetter,
+        Lease,
         LoadId,
         LoadReport,
         Offset,
@@ -163,9 +168,7 @@ class SqliteBatcher:
         # All names of one file lead to one lock file.
         self._path = Path(path).resolve()
         self._lease_micros = round(lease_seconds * 1_000_000)
-        self._max_spool_bytes = max_spool_bytes
-        self._is_closed = False
-        self._holds: dict[int, SqliteHold] = {}
+        self._holds = SqliteHolds(self._path, max_spool_bytes)
         create(self._path)
         with crossing("opening the spool", self._path):
             require_log(self._path)
@@ -224,15 +227,8 @@ class SqliteBatcher:
             if load is None:
                 return None
             session.hand_out(database, load, to_micros(at) + self._lease_micros)
-            notes = loads.notes_of(database, load.load_id)
-        return Lease(
-            load_id=load.load_id,
-            offsets=load.offsets,
-            message_count=load.message_count,
-            attempt=load.attempt + 1,
-            notes=notes,
-            records=LoadRecords(self._path, load.offsets),
-        )
+            notes = notes_of(database, load.load_id)
+        return load.handed_out(notes, LoadRecords(self._path, load.offsets))
 
     def note(self, load_id: LoadId, key: str, text: str, /, *, at: datetime) -> None:
         """
@@ -241,11 +237,8 @@ class SqliteBatcher:
         session = self._session
         with session.write(f"noting {key} of load {load_id}") as database:
             load = session.held(database, load_id)
-            loads.put_note(database, load.load_id, key, text)
-            database.execute(
-                "UPDATE loads SET expires_at = ? WHERE load_id = ?",
-                (to_micros(at) + self._lease_micros, load.load_id),
-            )
+            put_note(database, load.load_id, key, text)
+            loads.keep_alive(database, load, to_micros(at) + self._lease_micros)
 
     def commit(self, load_id: LoadId, report: LoadReport, /, *, at: datetime) -> None:  # noqa: ARG002 (when is told by the report)
         """
@@ -285,25 +278,14 @@ class SqliteBatcher:
         The reports of the parked loads, in the order of their offsets.
         """
         with self._session.read("reading the parked loads") as database:
-            return loads.read_reports(
-                database.execute(
-                    "SELECT load_id, report FROM loads WHERE report IS NOT NULL"
-                    " ORDER BY first"
-                )
-            )
+            return parked_reports(database)
 
     def loads(self, limit: int = 100, /) -> Sequence[LoadReport]:
         """
         The reports of the latest committed loads, newest first.
         """
         with self._session.read("reading the committed loads") as database:
-            return loads.read_reports(
-                database.execute(
-                    "SELECT load_id, report FROM committed"
-                    " ORDER BY number DESC LIMIT ?",
-                    (limit,),
-                )
-            )
+            return committed_reports(database, limit)
 
     def dead_letters(self) -> Iterable[DeadLetter]:
         """
@@ -330,7 +312,7 @@ class SqliteBatcher:
         What was noted of a load that is not committed.
         """
         with self._session.read(f"reading the notes of load {load_id}") as database:
-            return loads.notes_of(database, load_id)
+            return notes_of(database, load_id)
 
     def erase(
         self,
@@ -348,9 +330,8 @@ class SqliteBatcher:
         settle its load or end.
         """
         self._remove("erasing payloads")
-        session = self._session
         return erase(
-            session,
+            self._session,
             self._path,
             note,
             is_theirs=is_theirs,
@@ -386,14 +367,14 @@ class SqliteBatcher:
         What can't be let go of in the file is logged: the next holder finds
         this one gone all the same.
         """
-        if self._is_closed:
+        if self._holds.are_closed:
             return
         session = self._session
         try:
             session.let_go()
         except BatcherError as error:
             _log.warning("closing goes on: %s", error)
-        self._is_closed = True
+        self._holds.are_closed = True
         session.close()
 
     def _remove(self, doing: str) -> None:
@@ -412,20 +393,4 @@ class SqliteBatcher:
 
     @property
     def _hold(self) -> SqliteHold:
-        return self._holds.get(os.getpid()) or self._new_hold()
-
-    def _new_hold(self) -> SqliteHold:
-        """
-        Open the file for this process, and leave a parent's hold behind.
-        """
-        process_id = os.getpid()
-        fresh = SqliteHold(self._path, self._max_spool_bytes)
-        if self._is_closed:
-            fresh.session.close()
-        # Several threads of a child may come here at once: the first one's
-        # stays, nothing of the others was opened.
-        hold = self._holds.setdefault(process_id, fresh)
-        weakref.finalize(self, hold.session.close_forgotten)
-        for other_id in self._holds.keys() - {process_id}:
-            self._holds.pop(other_id).session.leave_behind()
-        return hold
+        return self._holds.mine

@@ -35,6 +35,7 @@ import pyarrow.compute as pc
 
 from databricks_forwarder._delta_fates import crossed
 from databricks_forwarder._disk import make_folder, sync
+from databricks_forwarder.counts._delta_folder import is_table, sync_table
 from databricks_forwarder.counts._rows import appended, chosen, names_of, summed
 from databricks_forwarder.counts._texts import kind_text
 from databricks_forwarder.errors import (
@@ -193,7 +194,7 @@ class DeltaEventCounts:
     def _read(self, path: Path, schema: pa.Schema) -> pa.Table:
         with self._crossing(f"reading {path}"):
             for _ in range(_TRIES):
-                if not _is_table(path):
+                if not is_table(path):
                     return schema.empty_table()
                 # A file that was removed meanwhile is in no version of now.
                 with suppress(FileNotFoundError):
@@ -220,7 +221,7 @@ class DeltaEventCounts:
                     changed = step(found.to_pyarrow_table())
                     if changed is not None:
                         self._replace(found, changed)
-                    _sync(path, found)
+                    sync_table(path, found)
                     return
         raise _overtaken(doing, path)
 
@@ -248,7 +249,7 @@ class DeltaEventCounts:
         """
         See that there is a table; of two that make it the rename lets one in.
         """
-        if _is_table(path):
+        if is_table(path):
             return
         make_folder(self.folder)
         unfinished = self.folder / f".{secrets.token_hex(8)}"
@@ -256,7 +257,7 @@ class DeltaEventCounts:
             made = self._engine.DeltaTable.create(
                 str(unfinished), schema, name=path.name
             )
-            _sync(unfinished, made)
+            sync_table(unfinished, made)
             with suppress(OSError):
                 unfinished.rename(path)
         finally:
@@ -284,27 +285,7 @@ def _engine() -> ModuleType:
     return deltalake
 
 
-def _is_table(path: Path) -> bool:
-    return (path / "_delta_log").is_dir()
-
-
 def _overtaken(doing: str, path: Path) -> TransientError:
     return TransientError(
         f"{doing} in {path} failed: other writers came first {_TRIES} times; try again"
     )
-
-
-def _sync(path: Path, found: DeltaTable) -> None:
-    """
-    Make a table's rows and log survive a loss of power; the engine doesn't.
-    """
-    # By name: the engine spells what is no ASCII of a path in its own way.
-    for name in pa.table(found.get_add_actions())["path"].to_pylist():
-        sync(path / name)
-    log = path / "_delta_log"
-    for file in log.iterdir():
-        # An older one may be cleaned up by now.
-        with suppress(FileNotFoundError):
-            sync(file)
-    sync(log)
-    sync(path)

@@ -34,13 +34,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from databricks_forwarder.counts._giving import newly_given
+from databricks_forwarder.counts._sqlite_file import LAYOUT, crossed, is_new
 from databricks_forwarder.counts._texts import kind_text, want
-from databricks_forwarder.errors import (
-    ConfigurationError,
-    ForwarderError,
-    SetupError,
-    TransientError,
-)
 from databricks_forwarder.model import TableName
 
 if TYPE_CHECKING:
@@ -53,35 +48,6 @@ __all__ = ["SqliteEventCounts"]
 
 _KEPT = timedelta(days=400)
 _BUSY_SECONDS = 30.0
-
-_APPLICATION_ID = 0x6D706663
-_FORMAT = 1
-
-# Each can be done twice: two processes may make the file at once.
-_LAYOUT = (
-    """
-    CREATE TABLE IF NOT EXISTS buckets (
-        kind TEXT NOT NULL,
-        day TEXT NOT NULL,
-        messages INTEGER NOT NULL,
-        PRIMARY KEY (kind, day)
-    ) WITHOUT ROWID
-    """,
-    "CREATE INDEX IF NOT EXISTS buckets_by_day ON buckets (day)",
-    """
-    CREATE TABLE IF NOT EXISTS counted_loads (
-        load_id TEXT PRIMARY KEY
-    ) WITHOUT ROWID
-    """,
-    """
-    CREATE TABLE IF NOT EXISTS names (
-        owner TEXT PRIMARY KEY,
-        name TEXT NOT NULL UNIQUE
-    ) WITHOUT ROWID
-    """,
-    f"PRAGMA application_id = {_APPLICATION_ID}",
-    f"PRAGMA user_version = {_FORMAT}",
-)
 
 
 class SqliteEventCounts:
@@ -105,10 +71,10 @@ class SqliteEventCounts:
         # Absolute, so that it stays the same when the process changes folder.
         self.path = Path(path).absolute()
         with self._connection("open", mode="rwc") as connection:
-            if self._is_new(connection):
+            if is_new(connection, self.path):
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("BEGIN IMMEDIATE")
-                for statement in _LAYOUT:
+                for statement in LAYOUT:
                     connection.execute(statement)
                 connection.execute("COMMIT")
 
@@ -206,32 +172,6 @@ class SqliteEventCounts:
         Do nothing: no connection outlives the call it was opened for.
         """
 
-    def _is_new(self, connection: sqlite3.Connection) -> bool:
-        # One statement: another process may be making the file meanwhile.
-        ((application_id, version, table_count),) = connection.execute(
-            "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_master)"
-            " FROM pragma_application_id, pragma_user_version"
-        )
-        if (application_id, version, table_count) == (0, 0, 0):
-            return True
-        if application_id != _APPLICATION_ID:
-            msg = f"{self.path} is not a file of event counts; choose another path"
-            raise ConfigurationError(msg)
-        if version < 1:
-            msg = (
-                f"{self.path} has format {version}, which no version of "
-                "databricks-forwarder has written; put back a copy, or choose another "
-                "path"
-            )
-            raise ConfigurationError(msg)
-        if version > _FORMAT:
-            msg = (
-                f"{self.path} has format {version}, this version of "
-                f"databricks-forwarder reads up to {_FORMAT}; install a newer one"
-            )
-            raise ConfigurationError(msg)
-        return False
-
     @contextmanager
     def _transaction(
         self, doing: str, begin: Literal["DEFERRED", "IMMEDIATE"]
@@ -249,7 +189,7 @@ class SqliteEventCounts:
                 connection.execute("PRAGMA temp_store = MEMORY")
                 yield connection
         except sqlite3.Error as error:
-            raise _crossed(error, doing, self.path) from error
+            raise crossed(error, doing, self.path) from error
 
     def _connect(self, mode: str) -> sqlite3.Connection:
         # Only the constructor may make a file: one that is lost later must be
@@ -305,16 +245,3 @@ def _taken(
     want(connection, (name for names in wishes.values() for name in names))
     rows = connection.execute("SELECT name FROM wanted CROSS JOIN names ON name = text")
     return {TableName(name) for (name,) in rows}
-
-
-def _crossed(error: sqlite3.Error, doing: str, path: Path) -> ForwarderError:
-    """
-    Turn SQLite's error into ours, by its text: Python 3.10 has no codes.
-    """
-    reason = str(error)
-    if "lock" in reason or "busy" in reason:
-        return TransientError(f"could not {doing} {path}: another process holds it")
-    if "not a database" in reason:
-        msg = f"{path} is not a file of event counts; choose another path"
-        return ConfigurationError(msg)
-    return SetupError(f"could not {doing} {path}: {reason}; see to its folder and disk")

@@ -34,6 +34,7 @@ from databricks_forwarder._databricks.repeats import repeated
 from databricks_forwarder.errors import ForwarderError, TransientError
 from databricks_forwarder.loaders._intervals import interval, spelled
 from databricks_forwarder.loaders._vacuums import refuse_hasty
+from databricks_forwarder.loaders._warehouse_creating import CLUSTERED_ON
 from databricks_forwarder.loaders._warehouse_erasing import placed_tables
 from databricks_forwarder.maintenance import (
     DEFAULT_KEPT,
@@ -54,8 +55,6 @@ __all__ = ["done_to", "layout_of", "spell", "tables_of"]
 
 _KEPT = "delta.deletedFileRetentionDuration"
 _LOG_KEPT = "delta.logRetentionDuration"
-
-_CLUSTERED_ON = ("_event_timestamp",)
 
 # As a person reads it in the answer to DESCRIBE TABLE EXTENDED.
 _TENDED = "Predictive Optimization"
@@ -112,7 +111,7 @@ def _statement(client: DatabricksClient, table: TableName, work: Work) -> Statem
     name = client.table(table)
     statements: dict[Work, Statement] = {
         "compact": Optimize(name),
-        "cluster": ClusterBy(name, _CLUSTERED_ON),
+        "cluster": ClusterBy(name, [CLUSTERED_ON]),
         "retain": SetProperties(name, {_KEPT: spelled(DEFAULT_KEPT)}),
         "vacuum": Vacuum(name),
     }

@@ -29,7 +29,7 @@ import pyarrow as pa
 
 from databricks_forwarder._delta_fates import crossed
 from databricks_forwarder._disk import disk_error, make_folder, sync
-from databricks_forwarder._parquet import Footer, read_footer
+from databricks_forwarder._parquet import read_footer
 from databricks_forwarder.errors import (
     ForwarderError,
     MissingExtraError,
@@ -37,15 +37,14 @@ from databricks_forwarder.errors import (
     TransientError,
 )
 from databricks_forwarder.loaders._counting import counted
+from databricks_forwarder.loaders._delta_commit import commit
 from databricks_forwarder.loaders._delta_erasing import delete_places
 from databricks_forwarder.loaders._delta_files import (
     RANGED,
     folder_name,
     is_table,
     local_folder,
-    placed,
     ranged_columns,
-    statistics,
     sync_log,
 )
 from databricks_forwarder.loaders._delta_foreign import refuse_foreign
@@ -70,7 +69,6 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from deltalake import DeltaTable
-    from deltalake.transaction import AddAction, RemoveAction
 
     from databricks_forwarder.erasure import Place
     from databricks_forwarder.maintenance import SmallFiles, Work
@@ -347,48 +345,9 @@ class DeltaLoader:
                 for footer in footers.values():
                     self._widen(table, footer.schema)
                 raise _OutdatedError
-            self._commit(found, load_id, self.path(table), footers)
+            commit(self._engine, found, load_id, self.path(table), footers)
         self._synced[table] = sync_log(self.path(table), self._synced.get(table, ()))
         return was_repeat
-
-    def _commit(
-        self,
-        found: DeltaTable,
-        load_id: LoadId,
-        folder: Path,
-        files: Mapping[str, Footer],
-    ) -> None:
-        # *found* is the object that was asked for the transaction: the engine
-        # refuses a second one of the same name only to who looked before it.
-        columns = found.metadata().configuration.get(RANGED, "")
-        actions: list[AddAction | RemoveAction] = [
-            self._action(
-                placed(Path(uri), folder, load_id), statistics(footer, columns)
-            )
-            for uri, footer in files.items()
-        ]
-        sync(folder)
-        transaction = self._engine.Transaction(app_id=load_id, version=0)
-        found.create_write_transaction(
-            actions,
-            mode="append",
-            schema=found.schema(),
-            commit_properties=self._engine.CommitProperties(
-                app_transactions=[transaction]
-            ),
-        )
-
-    def _action(self, placed: Path, stats: str) -> AddAction:
-        status = placed.stat()
-        action: AddAction = self._engine.transaction.AddAction(
-            path=placed.name,
-            size=status.st_size,
-            partition_values={},
-            modification_time=int(status.st_mtime * 1000),
-            data_change=True,
-            stats=stats,
-        )
-        return action
 
     def _retried(self, doing: str, step: Callable[[], _T]) -> _T:
         with self._crossing(doing):

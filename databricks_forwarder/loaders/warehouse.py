@@ -38,26 +38,19 @@ from databricks_forwarder._databricks.statements import (
     CopyInto,
     CountLoad,
     CountRows,
-    CreateTable,
     SelectColumns,
-    identifier,
 )
 from databricks_forwarder._databricks.types import from_sql_type
-from databricks_forwarder._table_columns import column_comments
-from databricks_forwarder.errors import PermanentError, SchemaError, SetupError
+from databricks_forwarder.errors import PermanentError, SchemaError
+from databricks_forwarder.loaders import _warehouse_layout
 from databricks_forwarder.loaders._schemas import added, covers, widened
 from databricks_forwarder.loaders._small_files import SmallFileTally
 from databricks_forwarder.loaders._warehouse_check import findings
+from databricks_forwarder.loaders._warehouse_creating import creation, unseen
 from databricks_forwarder.loaders._warehouse_erasing import (
     delete_places,
     placed_tables,
     places_in,
-)
-from databricks_forwarder.loaders._warehouse_layout import (
-    done_to,
-    layout_of,
-    spell,
-    tables_of,
 )
 from databricks_forwarder.model import LoadResult, RowCount
 
@@ -78,9 +71,6 @@ _T = TypeVar("_T")
 
 # How often the thread that waits for counts looks up; nothing depends on it.
 _LOOK_SECONDS = 60.0
-
-_CLUSTERED_ON = "_event_timestamp"
-_COMMENT = "Events forwarded from mParticle, one row each."
 
 
 class WarehouseLoader:
@@ -185,8 +175,9 @@ class WarehouseLoader:
         Ask for each table's details, two statements a table, side by side.
         """
         client, mark = self._client, self._small.mark()
-        wanted = tables_of(client) if tables is None else tables
-        found = self._of_each(lambda table: layout_of(client, table), wanted)
+        look = _warehouse_layout.layout_of
+        wanted = _warehouse_layout.tables_of(client) if tables is None else tables
+        found = self._of_each(lambda table: look(client, table), wanted)
         seen = [each for each in found.values() if each is not None]
         self._small.learn(seen, mark, tables, at=at)
         return seen
@@ -195,13 +186,13 @@ class WarehouseLoader:
         """
         Spell the SQL.
         """
-        return spell(self._client, table, work)
+        return _warehouse_layout.spell(self._client, table, work)
 
     def maintain(self, table: TableName, work: Work, /) -> Done:
         """
         Run the statement; it is found by its mark in the query history.
         """
-        return done_to(self._client, table, work)
+        return _warehouse_layout.done_to(self._client, table, work)
 
     def small_files(self) -> SmallFiles:
         """
@@ -271,26 +262,13 @@ class WarehouseLoader:
 
     def _create(self, table: TableName, columns: pa.Schema) -> None:
         name = self._client.table(table)
-        statement = CreateTable(
-            table=name,
-            columns=columns,
-            comments=column_comments(),
-            comment=_COMMENT,
-            cluster_by=_CLUSTERED_ON if _CLUSTERED_ON in columns.names else None,
-        )
         try:
-            self._run(statement)
+            self._run(creation(name, columns))
         except AlreadyThereError as error:
             self._look([table])
             if self._held[table] is not None:
                 raise
-            principal = identifier(self._client.settings.client_id)
-            msg = (
-                f"creating table {name} failed: it is there, made by somebody else, "
-                "and the service principal may not see it; run: "
-                f"GRANT SELECT, MODIFY ON TABLE {name} TO {principal}"
-            )
-            raise SetupError(msg) from error
+            raise unseen(name, self._client.settings.client_id) from error
 
     def _load_prepared(
         self,

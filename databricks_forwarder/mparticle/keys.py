@@ -19,12 +19,13 @@ from msgspec import Struct, field
 from databricks_forwarder.errors import RouteError
 from databricks_forwarder.model import EventKey
 from databricks_forwarder.mparticle.coerce import UNFIT, as_plain_text
-from databricks_forwarder.mparticle.decode import DecodedBatch, decode
+from databricks_forwarder.mparticle.decode import decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from databricks_forwarder.mparticle.batch import Batch
+    from databricks_forwarder.mparticle.decoded import DecodedBatch
 
 __all__ = ["SOURCE_FEED", "KeyMaker"]
 

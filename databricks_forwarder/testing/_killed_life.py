@@ -12,25 +12,27 @@ import os
 import random
 import signal
 import sys
-import zlib
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from databricks_forwarder.model import Payload
 from databricks_forwarder.settings import UploadPolicy
+from databricks_forwarder.testing._told_calls import (
+    make_payload,
+    tell_lease,
+    tell_range,
+)
 from databricks_forwarder.testing.contracts._loads import report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from databricks_forwarder.model import Lease, LoadId, OffsetRange
+    from databricks_forwarder.model import Lease, LoadId
     from databricks_forwarder.protocols import Batcher
-    from databricks_forwarder.testing.contracts._loads import HandedOut
 
-__all__ = ["Host", "Kill", "Life", "die", "make_payload", "tell_lease", "tell_range"]
+__all__ = ["Host", "Kill", "Life", "die"]
 
 _ENDINGS = ("commit", "commit", "park", "nothing")
 
@@ -84,44 +86,6 @@ def die() -> None:
     End this process without another word.
     """
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-def make_payload(name: str, message_count: int, size: int) -> Payload:
-    """
-    Make a payload that is told from others by *name*: longer by *size*.
-    """
-    padding = "☃" * size
-    return Payload(f'{{"name": "{name}",\n"x": "{padding}"}}'.encode(), message_count)
-
-
-def tell_lease(lease: HandedOut) -> list[Any]:
-    """
-    Tell all that a lease has, of payloads how they begin and their CRC-32.
-    """
-    records = [
-        [
-            record.offset,
-            record.received_at.isoformat(),
-            record.message_count,
-            _told_payload(getattr(record, "payload", b"damaged")),
-        ]
-        for record in lease.records
-    ]
-    return [
-        *(lease.load_id, *tell_range(lease.offsets), lease.message_count),
-        *(lease.attempt, dict(lease.notes), records),
-    ]
-
-
-def tell_range(offsets: OffsetRange | None) -> list[int]:
-    """
-    Tell the first and last of *offsets*; nothing of None.
-    """
-    return [] if offsets is None else [offsets.first, offsets.last]
-
-
-def _told_payload(payload: bytes) -> str:
-    return f"{payload[:20]!r}, CRC-32 {zlib.crc32(payload):08x}"
 
 
 @attrs.define(eq=False)

@@ -17,7 +17,7 @@ import attrs
 
 from databricks_forwarder.model import LoadId, Offset
 from databricks_forwarder.settings import UploadPolicy
-from databricks_forwarder.testing._killed_life import (
+from databricks_forwarder.testing._told_calls import (
     make_payload,
     tell_lease,
     tell_range,

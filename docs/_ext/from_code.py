@@ -59,17 +59,24 @@ def tests_by_clause() -> dict[str, list[str]]:
     """
     found: dict[str, list[str]] = {}
     for contract in _contracts():
-        for name, test in vars(contract).items():
+        for name, test in _members(contract):
             if hasattr(test, "clause"):
                 found.setdefault(test.clause, []).append(f"{contract.__name__}.{name}")
     return found
 
 
 def _contracts() -> Iterator[type]:
-    for info in pkgutil.iter_modules(contracts.__path__, f"{contracts.__name__}."):
-        for value in vars(importlib.import_module(info.name)).values():
-            if inspect.isclass(value) and value.__module__ == info.name:
-                yield value
+    for info in pkgutil.iter_modules(contracts.__path__):
+        if not info.name.startswith("_"):
+            module = importlib.import_module(f"{contracts.__name__}.{info.name}")
+            named = (getattr(module, name) for name in module.__all__)
+            yield from filter(inspect.isclass, named)
+
+
+def _members(contract: type) -> Iterator[tuple[str, Any]]:
+    # A contract may be put together of several classes.
+    for each in reversed(contract.__mro__):
+        yield from vars(each).items()
 
 
 def _clauses_page() -> str:

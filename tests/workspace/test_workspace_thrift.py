@@ -642,7 +642,7 @@ class TestCalls:
         """
         A statement that ends just after it was told to run can be asked for.
         """
-        status_of = _thrift_calls._status
+        status_of = _thrift_calls.status_of
 
         def ended_since(operation: Any) -> Any:
             status = status_of(operation)
@@ -650,7 +650,7 @@ class TestCalls:
             return status
 
         monkeypatch.setattr(_thrift, "_POLL_SECONDS", 0.0)
-        monkeypatch.setattr(_thrift_calls, "_status", ended_since)
+        monkeypatch.setattr(_thrift_calls, "status_of", ended_since)
         with Workspace() as workspace:
             workspace.fail(Fault(on="statement", matching="SELECT 1", seconds=0.2))
             with cursor_of(workspace) as cursor:

@@ -13,10 +13,18 @@ import pytest
 # Without this a failing contract prints a bare AssertionError: pytest rewrites
 # assertions only in the modules it is told of.
 pytest.register_assert_rewrite(
-    "databricks_forwarder.testing.contracts.batcher",
+    "databricks_forwarder.testing.contracts._batcher_appending",
+    "databricks_forwarder.testing.contracts._batcher_leasing",
+    "databricks_forwarder.testing.contracts._batcher_settling",
+    "databricks_forwarder.testing.contracts._batcher_telling",
+    "databricks_forwarder.testing.contracts._counts_counting",
+    "databricks_forwarder.testing.contracts._counts_naming",
+    "databricks_forwarder.testing.contracts._erasing_batcher",
+    "databricks_forwarder.testing.contracts._erasing_loader",
+    "databricks_forwarder.testing.contracts._loads",
+    "databricks_forwarder.testing.contracts._maintaining_hooks",
     "databricks_forwarder.testing.contracts.counts",
     "databricks_forwarder.testing.contracts.destination",
-    "databricks_forwarder.testing.contracts.erasing",
     "databricks_forwarder.testing.contracts.loader",
     "databricks_forwarder.testing.contracts.maintaining",
     "databricks_forwarder.testing.contracts.router",

@@ -13,6 +13,7 @@ from databricks_forwarder.model import (
     DeadLetter,
     LoadReport,
     Offset,
+    OffsetRange,
     Payload,
     Record,
 )
@@ -21,14 +22,19 @@ from databricks_forwarder.settings import UploadPolicy
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from databricks_forwarder.model import Lease, LoadId, OffsetRange
+    from databricks_forwarder.model import Lease, LoadId
+    from databricks_forwarder.protocols import Batcher
 
 __all__ = [
     "ANY_AGE",
     "NOON",
     "SECOND",
     "HandedOut",
+    "between",
+    "carried",
+    "leased",
     "offsets_of",
+    "parked_whole",
     "payload",
     "records_of",
     "report",
@@ -131,3 +137,42 @@ def report(
         dead=letters,
         reason=reason,
     )
+
+
+def between(first: int, last: int) -> OffsetRange:
+    """
+    The offsets from *first* to *last*.
+    """
+    return OffsetRange(Offset(first), Offset(last))
+
+
+def leased(
+    batcher: Batcher,
+    *,
+    policy: UploadPolicy = ANY_AGE,
+    at: datetime = NOON,
+    seal: bool = True,
+) -> Lease:
+    """
+    The lease that *batcher* hands out; there must be one.
+    """
+    lease = batcher.lease(policy, at=at, seal=seal)
+    assert lease is not None, "the batcher had no lease to hand out"
+    return lease
+
+
+def carried(batcher: Batcher) -> list[int]:
+    """
+    Carry the next load as if all of it was loaded; give its offsets.
+    """
+    lease = leased(batcher)
+    offsets = offsets_of(lease)
+    batcher.commit(lease.load_id, report(lease), at=NOON)
+    return offsets
+
+
+def parked_whole(lease: Lease) -> LoadReport:
+    """
+    The report of a load of which no table took anything.
+    """
+    return report(lease, parked=lease.message_count, reason="the table is gone")

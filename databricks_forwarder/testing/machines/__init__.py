@@ -14,6 +14,8 @@ import pytest
 # Without this a failing machine prints a bare AssertionError: pytest rewrites
 # assertions only in the modules it is told of.
 pytest.register_assert_rewrite(
+    "databricks_forwarder.testing.machines._batcher_hosts",
+    "databricks_forwarder.testing.machines._batcher_words",
     "databricks_forwarder.testing.machines.batcher",
     "databricks_forwarder.testing.machines.forwarder",
     "databricks_forwarder.testing.machines.router",

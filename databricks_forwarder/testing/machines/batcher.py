@@ -4,9 +4,7 @@ A batcher against a list: any calls of two hosts, in any order, at any time.
 
 from __future__ import annotations
 
-from contextlib import suppress
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from hypothesis import strategies as st
@@ -14,25 +12,23 @@ from hypothesis.stateful import invariant, precondition, rule
 
 from databricks_forwarder._abilities import offers
 from databricks_forwarder.errors import BatcherFullError, LeaseLostError
-from databricks_forwarder.model import (
-    Account,
-    DamagedRecord,
-    Lease,
-    LoadId,
-    LoadReport,
-    Offset,
-    Payload,
-)
+from databricks_forwarder.model import LoadId, Offset
 from databricks_forwarder.protocols import RecallingBatcher
 from databricks_forwarder.settings import UploadPolicy
-from databricks_forwarder.testing.contracts._loads import NOON
-from databricks_forwarder.testing.machines._machine import Machine
-from databricks_forwarder.testing.machines._queue import GONE, Load, Queue, seen
+from databricks_forwarder.testing.machines._batcher_hosts import BatcherHosts
+from databricks_forwarder.testing.machines._batcher_words import (
+    payload_of,
+    picked,
+    record_at,
+    refused,
+    report_of,
+    told,
+)
+from databricks_forwarder.testing.machines._queue import GONE, Load, seen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from databricks_forwarder.protocols import Batcher
 
 __all__ = ["BatcherMachine"]
 
@@ -42,7 +38,7 @@ _PICK = st.integers(0, 3)
 _ENDINGS = ["commit", "commit, replay", "park", "park, carry on", "nothing"]
 
 
-class BatcherMachine(Machine):
+class BatcherMachine(BatcherHosts):
     """
     Two hosts with one storage, each with a batcher and a clock of its own.
 
@@ -59,51 +55,6 @@ class BatcherMachine(Machine):
             for any number.
     """
 
-    lease_seconds: ClassVar[float] = 900.0
-    max_bytes: ClassVar[int | None] = None
-
-    def open(self) -> Batcher:
-        """
-        Give a batcher on this run's storage, as a new process sees it.
-
-        The storage is empty at first, and lies under `tmp_path` or in an
-        attribute: each run has an object of its own.
-        """
-        raise NotImplementedError
-
-    def damage(self, offset: Offset) -> None:
-        """
-        Change a byte of a pending payload, not through the batcher.
-
-        Where it is not said how, nothing is ever damaged.
-        """
-        raise NotImplementedError
-
-    def die(self, batcher: Batcher) -> None:
-        """
-        Take from *batcher* what the system takes from a process that ends.
-
-        Nothing, unless it is said what: its lease then lasts until it expires.
-        """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._hosts = [self._opened(), self._opened()]
-        self._clocks = [NOON, NOON]
-        self._queue = Queue(self._hosts[0].id)
-        self._lease: Lease | None = None
-
-    def _opened(self) -> Batcher:
-        batcher = self.open()
-        self.closing.callback(batcher.close)
-        return batcher
-
-    @property
-    def _step(self) -> timedelta:
-        # Two make an expiry and three an age that is due, so that hosts meet
-        # both to the microsecond.
-        return timedelta(seconds=self.lease_seconds / 2)
-
     @rule(
         host=_HOSTS,
         messages=st.lists(st.integers(1, 3), max_size=3),
@@ -115,7 +66,7 @@ class BatcherMachine(Machine):
         """
         at, queue = self._clocks[host], self._queue
         payloads = [
-            _payload(queue.next_offset + index, count)
+            payload_of(queue.next_offset + index, count)
             for index, count in enumerate(messages)
         ]
         checkpoint = {
@@ -130,7 +81,7 @@ class BatcherMachine(Machine):
 
         most = self.max_bytes
         if most is not None and size_bytes and queue.stored_bytes + size_bytes > most:
-            _refused(BatcherFullError, append)
+            refused(BatcherFullError, append)
         else:
             assert queue.append(payloads, at, checkpoint) == append()
 
@@ -157,7 +108,7 @@ class BatcherMachine(Machine):
         load.holder = host
         load.expires_at = at + 2 * self._step
         self._lease = lease
-        assert self._expected(load) == _told(lease)
+        assert self._expected(load) == told(lease)
 
     @rule(
         host=_HOSTS,
@@ -212,7 +163,7 @@ class BatcherMachine(Machine):
         load = self._queue.open_load()
         assert load is not None
         assert self._lease is not None
-        assert self._expected(load)[-1] == _told(self._lease)[-1]
+        assert self._expected(load)[-1] == told(self._lease)[-1]
 
     @precondition(lambda self: self._out())
     @rule(
@@ -242,7 +193,7 @@ class BatcherMachine(Machine):
         """
         load, at = self._out(), self._clocks[host]
         assert load is not None
-        report = _report(load, dead=dead, dropped=dropped, at=at)
+        report = report_of(load, dead=dead, dropped=dropped, at=at)
 
         def commit() -> None:
             self._hosts[host].commit(load.load_id, report, at=at)
@@ -258,7 +209,7 @@ class BatcherMachine(Machine):
         """
         load, at = self._out(), self._clocks[host]
         assert load is not None
-        report = _report(load, dead=dead, dropped=dropped, at=at, left=left)
+        report = report_of(load, dead=dead, dropped=dropped, at=at, left=left)
 
         def park() -> None:
             self._hosts[host].park(load.load_id, report, at=at)
@@ -270,7 +221,7 @@ class BatcherMachine(Machine):
         if load.holder == host:
             call()
             return True
-        _refused(LeaseLostError, call)
+        refused(LeaseLostError, call)
         return False
 
     @precondition(lambda self: self._queue.committed)
@@ -279,7 +230,7 @@ class BatcherMachine(Machine):
         """
         Commit a load that is committed; nothing may come of it.
         """
-        report = _picked(self._queue.committed, pick)
+        report = picked(self._queue.committed, pick)
         self._hosts[host].commit(report.load_id, report, at=self._clocks[host])
 
     @rule(host=_HOSTS, pick=_PICK)
@@ -289,15 +240,15 @@ class BatcherMachine(Machine):
         """
         never = Load(
             load_id=LoadId(f"{self._queue.batcher_id}-900-901"),
-            records=[_record(900), _record(901)],
+            records=[record_at(900), record_at(901)],
         )
         at_rest = [load for load in self._queue.loads if load.holder is None]
-        load = _picked([never, *at_rest], pick)
+        load = picked([never, *at_rest], pick)
         batcher, at = self._hosts[host], self._clocks[host]
-        report = _report(load, at=at)
-        _refused(LeaseLostError, lambda: batcher.note(load.load_id, "k", "v", at=at))
-        _refused(LeaseLostError, lambda: batcher.commit(load.load_id, report, at=at))
-        _refused(LeaseLostError, lambda: batcher.park(load.load_id, report, at=at))
+        report = report_of(load, at=at)
+        refused(LeaseLostError, lambda: batcher.note(load.load_id, "k", "v", at=at))
+        refused(LeaseLostError, lambda: batcher.commit(load.load_id, report, at=at))
+        refused(LeaseLostError, lambda: batcher.park(load.load_id, report, at=at))
 
     @precondition(lambda self: self._queue.loads or self._queue.committed)
     @rule(host=_HOSTS, pick=_PICK)
@@ -307,13 +258,13 @@ class BatcherMachine(Machine):
         """
         parked = [load for load in self._queue.loads if load.report is not None]
         if parked:
-            load = _picked(parked, pick)
+            load = picked(parked, pick)
             self._hosts[host].carry_on(load.load_id)
             self._queue.carry_on(load)
             return
         known = [*self._queue.loads, *self._queue.committed]
-        load_id = _picked(known, pick).load_id
-        _refused(KeyError, lambda: self._hosts[host].carry_on(load_id))
+        load_id = picked(known, pick).load_id
+        refused(KeyError, lambda: self._hosts[host].carry_on(load_id))
 
     @precondition(lambda self: self._queue.committed)
     @rule(host=_HOSTS, count=st.integers(0, 3), others=st.booleans())
@@ -327,57 +278,6 @@ class BatcherMachine(Machine):
             offsets += [Offset(self._queue.next_offset + 7)]
         assert self._queue.replay(offsets) == self._hosts[host].replay(offsets)
 
-    @rule(host=_HOSTS)
-    def reopen(self, host: int) -> None:
-        """
-        Close a batcher, twice, and open another in its place.
-        """
-        self._hosts[host].close()
-        self._hosts[host].close()
-        self._leave(host, holder=None)
-
-    @rule(host=_HOSTS)
-    def die_and_reopen(self, host: int) -> None:
-        """
-        Leave a batcher behind, and open another in its place.
-        """
-        self.die(self._hosts[host])
-        self._leave(host, holder=GONE)
-
-    def _leave(self, host: int, holder: str | None) -> None:
-        self._hosts[host] = self._opened()
-        for load in self._queue.loads:
-            if load.holder == host:
-                load.holder = holder
-
-    @rule(
-        steps=st.integers(1, 3),
-        hosts=st.sampled_from([(0, 1), (0,), (1,)]),
-    )
-    def wait(self, steps: int, hosts: Sequence[int]) -> None:
-        """
-        Let clocks go on: two steps make an expiry, three a due age.
-        """
-        for host in hosts:
-            self._clocks[host] += steps * self._step
-
-    @precondition(lambda self: self._can_damage and self._queue.pending())
-    @rule(pick=_PICK)
-    def spoil(self, pick: int) -> None:
-        """
-        Damage a payload that is pending and whole.
-        """
-        damaged = self._queue.damaged
-        pending = [record.offset for record in self._queue.pending()]
-        whole = [offset for offset in pending if offset not in damaged]
-        if whole:
-            self.damage(_picked(whole, pick))
-            damaged.add(_picked(whole, pick))
-
-    @property
-    def _can_damage(self) -> bool:
-        return type(self).damage is not BatcherMachine.damage
-
     @invariant()
     def both_hosts_tell_what_the_list_tells(self) -> None:
         """
@@ -390,89 +290,3 @@ class BatcherMachine(Machine):
             if offers(batcher, RecallingBatcher):
                 notes = self._queue.notes
                 assert notes == {each: dict(batcher.notes(each)) for each in notes}
-
-
-def _payload(number: int, message_count: int) -> Payload:
-    # Over two lines, and not in ASCII alone, as JSON may be.
-    return Payload(f'{{"number":\n{number}, "größe": "☃"}}'.encode(), message_count)
-
-
-def _record(offset: int) -> Any:
-    queue = Queue("", next_offset=offset)
-    queue.append([_payload(offset, 1)], NOON, {})
-    return queue.waiting[0]
-
-
-def _picked(items: Sequence[Any], pick: int) -> Any:
-    return items[pick % len(items)]
-
-
-def _told(lease: Lease) -> tuple[Any, ...]:
-    records, again = list(lease.records), list(lease.records)
-    assert records == again
-    return (
-        lease.load_id,
-        lease.offsets,
-        lease.message_count,
-        lease.attempt,
-        dict(lease.notes),
-        [_whole(record) for record in records],
-    )
-
-
-def _whole(record: Any) -> Any:
-    """
-    Spell a damaged record as a record whose payload says so.
-    """
-    if not isinstance(record, DamagedRecord):
-        return record
-    assert record.reason
-    spelt = _record(record.offset)
-    return attrs.evolve(
-        spelt,
-        received_at=record.received_at,
-        message_count=record.message_count,
-        payload=b"damaged",
-    )
-
-
-def _report(
-    load: Load,
-    *,
-    at: datetime,
-    dead: set[int] | None = None,
-    dropped: int = 0,
-    left: int | None = None,
-) -> LoadReport:
-    """
-    Report on *load*: what is neither dead, dropped nor left is loaded.
-    """
-    letters = load.letters(dead or ())
-    lost = sum(letter.message_count for letter in letters)
-    rest = load.message_count - lost
-    # Of a parked load, dead letters are pending too.
-    is_parked = left is not None
-    left = min(left or 0, rest)
-    dropped = min(dropped, rest - left)
-    return LoadReport(
-        load_id=load.load_id,
-        offsets=load.offsets,
-        attempt=load.attempt,
-        settled_at=at,
-        account=Account(
-            received=load.message_count,
-            loaded=rest - left - dropped,
-            dropped=dropped,
-            dead=0 if is_parked else lost,
-            pending=left + lost if is_parked else 0,
-        ),
-        dead=letters,
-        reason="it was parked" if is_parked else None,
-    )
-
-
-def _refused(error: type[Exception], call: Callable[[], object]) -> None:
-    with suppress(error):
-        call()
-        msg = f"{error.__name__} was to be raised"
-        raise AssertionError(msg)

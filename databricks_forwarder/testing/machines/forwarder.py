@@ -5,36 +5,29 @@ A forwarder against a multiset of events: whatever dies or fails, and when.
 from __future__ import annotations
 
 import sys
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from databricks_forwarder._forwarder import Forwarder
 from databricks_forwarder.errors import BatcherError, ForwarderError
-from databricks_forwarder.settings import UploadPolicy
-from databricks_forwarder.testing._wrapping import wrapped
-from databricks_forwarder.testing.clock import FakeClock
-from databricks_forwarder.testing.faults import Killed, faulty
-from databricks_forwarder.testing.machines._machine import Machine
-from databricks_forwarder.testing.machines._misfortunes import Misfortune, misfortunes
-from databricks_forwarder.testing.machines._multiset import (
-    UNLUCKY,
-    Drawn,
-    Event,
-    Multiset,
+from databricks_forwarder.testing.faults import Killed
+from databricks_forwarder.testing.machines._forwarder_hosts import (
+    POLICY,
+    ForwarderHosts,
 )
+from databricks_forwarder.testing.machines._misfortunes import Misfortune, misfortunes
+from databricks_forwarder.testing.machines._multiset import Drawn, Event
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable
 
-    import pyarrow as pa
+    from databricks_forwarder._forwarder import Forwarder
+
 
 __all__ = ["ForwarderMachine"]
 
-_POLICY = UploadPolicy(max_age=timedelta(minutes=90), max_messages=6)
 _BATCHES = st.lists(
     st.builds(
         Drawn,
@@ -47,7 +40,7 @@ _BATCHES = st.lists(
 _PICK = st.integers(0, 3)
 
 
-class ForwarderMachine(Machine):
+class ForwarderMachine(ForwarderHosts):
     """
     Hosts one after the other over one spool and one destination.
 
@@ -61,84 +54,6 @@ class ForwarderMachine(Machine):
         lease_seconds: How long the batcher lets a holder keep a load without
             a note.
     """
-
-    lease_seconds: ClassVar[float] = 900.0
-
-    def parts(self) -> Mapping[str, Any]:
-        """
-        Give new parts over what this run keeps, as a new process sees it.
-
-        Returns:
-            ``router``, ``batcher``, ``stager`` and ``loader``, as `Forwarder`
-            takes them. All is empty at first. Batchers are closed in the end;
-            what else is to be closed is for `closing`.
-        """
-        raise NotImplementedError
-
-    def tables(self) -> Mapping[str, pa.Table]:
-        """
-        Read all tables, not through the loader.
-        """
-        raise NotImplementedError
-
-    def staged(self) -> Collection[str]:
-        """
-        List the loads that have anything staged, not through the stager.
-        """
-        raise NotImplementedError
-
-    def learnt(self) -> int | None:
-        """
-        How many messages the router has learnt of since ever, if it can be told.
-        """
-        return None
-
-    def die(self, parts: Mapping[str, Any]) -> None:
-        """
-        Take from *parts* what the system takes from a process that ends.
-
-        Nothing, unless it is said what: its lease then lasts until it expires.
-        """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._clock = FakeClock()
-        self._sent = Multiset()
-        self._is_broken = False
-        self._begin([])
-
-    def _begin(self, befalls: Sequence[Misfortune]) -> None:
-        self._befalls = befalls
-        self._parts = self.parts()
-        self.closing.callback(self._parts["batcher"].close)
-        inside = {**self._parts, "router": self._breaking(self._parts["router"])}
-        self._forwarder = Forwarder(
-            **{
-                name: faulty(
-                    part, *(f for b in befalls if b.part == name for f in b.faults)
-                )
-                for name, part in inside.items()
-            },
-            policy=_POLICY,
-            clock=self._clock,
-            scratch=self.tmp_path / "scratch",
-        )
-        # As a host does that comes back: what it had no receipt for is there
-        # when the checkpoint says so, and only then.
-        self._sent.settle_doubts(self._parts["batcher"].checkpoint())
-
-    def _breaking(self, router: Any) -> Any:
-        own = getattr(router, "group", None)
-
-        def group(batch: Any) -> str | None:
-            if self._is_broken and batch.mpid == UNLUCKY:
-                msg = "the router's group was to break on this batch"
-                raise ValueError(msg)
-            return None if own is None else own(batch)
-
-        breaking: Any = wrapped(router, _made)
-        breaking.group = group
-        return breaking
 
     def _try(self, call: Callable[[], Any]) -> Any:
         """
@@ -220,8 +135,8 @@ class ForwarderMachine(Machine):
         is_early = not status.open_load_ids and (
             oldest_at is None
             or (
-                status.waiting < _POLICY.max_messages
-                and self._clock.now() - oldest_at < _POLICY.max_age
+                status.waiting < POLICY.max_messages
+                and self._clock.now() - oldest_at < POLICY.max_age
             )
         )
         report = self._try(self._forwarder.tick)
@@ -337,9 +252,3 @@ class ForwarderMachine(Machine):
                 self.settle()
         finally:
             super().teardown()
-
-
-def _made(
-    _: str, call: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> Any:
-    return call(*args, **kwargs)

@@ -22,7 +22,8 @@ from databricks_forwarder.testing.workspace._faults import reply
 from databricks_forwarder.testing.workspace._http import Response
 from databricks_forwarder.testing.workspace._operation import InterruptedReplyError
 from databricks_forwarder.testing.workspace._refusals import RefusedError
-from databricks_forwarder.testing.workspace._thrift_calls import CALLS, Call, refused
+from databricks_forwarder.testing.workspace._thrift_calls import CALLS, Call
+from databricks_forwarder.testing.workspace._thrift_replies import refused
 from databricks_forwarder.testing.workspace._thrift_results import ttypes
 
 if TYPE_CHECKING:

@@ -6,12 +6,18 @@ Source: databricks-sql-connector 4.9.0, observed on the wire.
 
 from __future__ import annotations
 
-import uuid
 from typing import TYPE_CHECKING, Any
 
 from databricks_forwarder.testing.workspace._refusals import RefusedError
 from databricks_forwarder.testing.workspace._results import Session
 from databricks_forwarder.testing.workspace._thrift_metadata import STATEMENTS
+from databricks_forwarder.testing.workspace._thrift_replies import (
+    handle_of,
+    id_of,
+    identifier,
+    names_in,
+    status_of,
+)
 from databricks_forwarder.testing.workspace._thrift_results import (
     OK,
     metadata,
@@ -21,23 +27,14 @@ from databricks_forwarder.testing.workspace._thrift_results import (
 
 if TYPE_CHECKING:
     from databricks_forwarder.testing.workspace._http import Request
-    from databricks_forwarder.testing.workspace._operation import Operation, State
+    from databricks_forwarder.testing.workspace._operation import Operation
     from databricks_forwarder.testing.workspace._operations import (
         OpenedSession,
         Operations,
     )
     from databricks_forwarder.testing.workspace._sent_rows import SentRows
 
-__all__ = ["CALLS", "Call", "refused"]
-
-_STATES: dict[State, int] = {
-    "PENDING": ttypes.TOperationState.PENDING_STATE,
-    "RUNNING": ttypes.TOperationState.RUNNING_STATE,
-    "SUCCEEDED": ttypes.TOperationState.FINISHED_STATE,
-    "FAILED": ttypes.TOperationState.ERROR_STATE,
-    "CANCELED": ttypes.TOperationState.CANCELED_STATE,
-    "CLOSED": ttypes.TOperationState.CLOSED_STATE,
-}
+__all__ = ["CALLS", "Call"]
 _SUFFICES = ttypes.TProtocolVersion.SPARK_CLI_SERVICE_PROTOCOL_V8
 
 
@@ -71,7 +68,7 @@ class Call:
         """
         Open a session, in a namespace if the client names one.
         """
-        named = _named(req.initialNamespace)
+        named = names_in(req.initialNamespace)
         context = Session(
             principal=self._principal,
             catalog=named.get("catalog", self._catalog),
@@ -84,7 +81,7 @@ class Call:
         return ttypes.TOpenSessionResp(
             status=OK,
             serverProtocolVersion=min(req.client_protocol_i64 or _SUFFICES, _SUFFICES),
-            sessionHandle=ttypes.TSessionHandle(sessionId=_identifier(opened.id)),
+            sessionHandle=ttypes.TSessionHandle(sessionId=identifier(opened.id)),
             initialNamespace=req.initialNamespace,
             canUseMultipleCatalogs=True,
         )
@@ -110,7 +107,7 @@ class Call:
         operation = self._run(req.statement or "", session, req)
         return ttypes.TExecuteStatementResp(
             status=OK,
-            operationHandle=_handle(operation),
+            operationHandle=handle_of(operation),
             directResults=req.getDirectResults
             and self._direct(operation, req.getDirectResults),
         )
@@ -126,7 +123,7 @@ class Call:
         wanted = req.getDirectResults
         return getattr(ttypes, f"T{name}Resp")(
             status=OK,
-            operationHandle=_handle(operation),
+            operationHandle=handle_of(operation),
             directResults=wanted and self._direct(operation, wanted),
         )
 
@@ -137,7 +134,7 @@ class Call:
         operation = self._operation(req)
         with self._operations.misfortune("poll", operation.statement):
             operation.wait(self._poll_seconds)
-        return _status(operation)
+        return status_of(operation)
 
     def tell_metadata(self, req: Any) -> Any:
         """
@@ -187,7 +184,7 @@ class Call:
         The whole way of a short statement, in the reply to its beginning.
         """
         operation.wait(self._poll_seconds)
-        status = _status(operation)
+        status = status_of(operation)
         direct = ttypes.TSparkDirectResults(operationStatus=status)
         # As it was told: a client to which it still runs will ask again.
         if status.operationState == ttypes.TOperationState.FINISHED_STATE:
@@ -217,7 +214,7 @@ class Call:
         )
 
     def _session(self, req: Any) -> OpenedSession:
-        id_ = _id(req.sessionHandle and req.sessionHandle.sessionId)
+        id_ = id_of(req.sessionHandle and req.sessionHandle.sessionId)
         if self._operations.has_ended(id_):
             # So it is told of one that was there, otherwise of one that was not:
             # eakmanrq/sqlframe, issue 429, and databricks/databricks-sql-python,
@@ -236,7 +233,7 @@ class Call:
         return session
 
     def _operation(self, req: Any) -> Operation:
-        id_ = _id(req.operationHandle and req.operationHandle.operationId)
+        id_ = id_of(req.operationHandle and req.operationHandle.operationId)
         return self._operations.operation(id_, self._principal)
 
 
@@ -252,65 +249,3 @@ CALLS = {
     **dict.fromkeys(STATEMENTS, "list_things"),
 }
 """Name of a call → the method that answers it."""
-
-
-def _named(namespace: Any) -> dict[str, str]:
-    if namespace is None:
-        return {}
-    named = {"catalog": namespace.catalogName, "schema": namespace.schemaName}
-    return {kind: name for kind, name in named.items() if name}
-
-
-def _id(identifier: Any) -> uuid.UUID:
-    guid = identifier and identifier.guid
-    if not guid:
-        raise RefusedError("INVALID_HANDLE", "The request has no handle.", status=404)
-    return uuid.UUID(bytes=guid[:16].ljust(16))
-
-
-def _identifier(id_: uuid.UUID) -> Any:
-    # Who may use a handle is told by its principal; the secret adds nothing.
-    return ttypes.THandleIdentifier(guid=id_.bytes, secret=id_.bytes)
-
-
-def _handle(operation: Operation) -> Any:
-    return ttypes.TOperationHandle(
-        operationId=_identifier(operation.id),
-        operationType=ttypes.TOperationType.EXECUTE_STATEMENT,
-        hasResultSet=True,
-    )
-
-
-def refused(error: RefusedError) -> Any:
-    """
-    The status that a refusal is told with.
-    """
-    if error.error_class == "INVALID_HANDLE":
-        return ttypes.TStatus(
-            statusCode=ttypes.TStatusCode.INVALID_HANDLE_STATUS,
-            errorMessage=error.message,
-        )
-    return ttypes.TStatus(
-        statusCode=ttypes.TStatusCode.ERROR_STATUS,
-        sqlState=error.sqlstate,
-        errorMessage=error.display,
-        displayMessage=error.display,
-    )
-
-
-def _status(operation: Operation) -> Any:
-    # It may change between two looks.
-    state = operation.state
-    status = ttypes.TGetOperationStatusResp(
-        status=OK,
-        operationState=_STATES[state],
-        hasResultSet=True,
-    )
-    refusal = operation.refusal
-    if refusal:
-        status.sqlState = refusal.sqlstate
-        status.errorMessage = status.displayMessage = refusal.display
-        status.diagnosticInfo = refusal.display
-    if state == "SUCCEEDED":
-        status.numModifiedRows = operation.result.modified_row_count
-    return status
