@@ -7,27 +7,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from databricks_forwarder._abilities import offers
+from databricks_forwarder._backfill import read
 from databricks_forwarder._door import admit_all
 from databricks_forwarder._letters import DeadLetterFilter
 from databricks_forwarder._plan import Plan, plan
 from databricks_forwarder._reconcile import Reconciliation, reconcile
 from databricks_forwarder._status import status_of
-from databricks_forwarder.errors import ConfigurationError
-from databricks_forwarder.protocols import (
+from databricks_forwarder.abilities import (
     ErasingBatcher,
     MaintainingLoader,
     TellingLoader,
 )
+from databricks_forwarder.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from pyarrow.dataset import Dataset
 
     from databricks_forwarder._due import Due
     from databricks_forwarder._pipeline import Pipeline
     from databricks_forwarder._status import Status
     from databricks_forwarder._worker import Worker
     from databricks_forwarder.erasure import Erasure
-    from databricks_forwarder.model import DeadLetter, Finding, LoadReport
+    from databricks_forwarder.model import DeadLetter, EventKind, Finding, LoadReport
     from databricks_forwarder.protocols import Batcher, Clock, Loader
 
 __all__ = ["Asking"]
@@ -113,7 +116,8 @@ class Asking:
             ConfigurationError: The loader is none that counts.
             ForwarderError: The tables can't be counted now.
         """
-        return reconcile(self._batcher, self._loader)
+        common = self._pipeline.common.name
+        return reconcile(self._batcher, self._loader, common)
 
     def checkpoint(self) -> Mapping[str, str]:
         """
@@ -135,6 +139,29 @@ class Asking:
         documents = [payload.document for payload in admitted]
         pipeline = self._pipeline
         return plan(documents, pipeline.router, pipeline.common, at=self._clock.now())
+
+    def read(self, kind: EventKind | None = None) -> Dataset:
+        """
+        Read a lake's events as they are now, whichever tables they are in.
+
+        The answer is the same before, while and after a kind gets a table of
+        its own, and while its rows are moved there.
+
+        Args:
+            kind: Whose rows, without those of partner feeds, which have tables
+                of their own; None for all events.
+
+        Returns:
+            A pyarrow data set: DuckDB, Polars and pyarrow itself read it, of
+            the files only what they need, and as often as they like.
+
+        Raises:
+            ConfigurationError: The tables are none that this process can read:
+                ask the views of a workspace with SQL.
+            ForwarderError: They can't be read now.
+        """
+        pipeline = self._pipeline
+        return read(self._loader, pipeline.router, pipeline.common.name, kind)
 
     def check(self) -> Sequence[Finding]:
         """

@@ -15,7 +15,7 @@ import attrs
 from databricks_forwarder._abilities import offers
 from databricks_forwarder._erased_rows import ErasedRows
 from databricks_forwarder._progress import Progress
-from databricks_forwarder.protocols import ErasingBatcher, RecallingBatcher
+from databricks_forwarder.abilities import ErasingBatcher, RecallingBatcher
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence

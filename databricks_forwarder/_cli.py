@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from databricks_forwarder._cli_arguments import parse_arguments
-from databricks_forwarder._cli_destination import check, reconcile
+from databricks_forwarder._cli_destination import backfill, check, reconcile
 from databricks_forwarder._cli_erase import erase
 from databricks_forwarder._cli_forward import forward, plan
 from databricks_forwarder._cli_letters import dead_letters, replay
@@ -209,6 +209,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, Output], int]] = {
     "repair": repair,
     "check": check,
     "reconcile": reconcile,
+    "backfill": backfill,
     "erase": erase,
     "maintenance": maintenance,
 }

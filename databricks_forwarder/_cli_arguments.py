@@ -68,6 +68,7 @@ def _add_work(command: argparse.ArgumentParser) -> None:
     _add_destination(command)
     _add_spool(command)
     _add_routing(command)
+    _add_counts(command)
     command.add_argument("--quiet", action="store_true", help="say problems only")
 
 
@@ -121,6 +122,15 @@ def _add_letters(command: argparse.ArgumentParser) -> None:
 def _add_reconcile(command: argparse.ArgumentParser) -> None:
     _add_destination(command)
     _add_spool(command)
+    _add_schema_name(command)
+
+
+def _add_backfill(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "tables", nargs="*", metavar="TABLE", help="which tables get rows; none: all"
+    )
+    _add_reconcile(command)
+    _add_counts(command)
 
 
 def _add_erase(command: argparse.ArgumentParser) -> None:
@@ -199,11 +209,7 @@ def _add_routing(command: argparse.ArgumentParser) -> None:
         metavar="N",
         help="messages in 30 days that give a kind of event a table (default 10000)",
     )
-    command.add_argument(
-        "--schema-name",
-        metavar="S",
-        help="names the common table, S_otherevents (default mparticle)",
-    )
+    _add_schema_name(command)
     command.add_argument(
         "--table-name", metavar="T", help="table for all partner feeds"
     )
@@ -216,6 +222,24 @@ def _add_routing(command: argparse.ArgumentParser) -> None:
         "--drop-batches-without-events",
         action="store_true",
         help="don't forward a batch without events",
+    )
+
+
+def _add_counts(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--counts",
+        choices=("shared", "local"),
+        metavar="WHERE",
+        help="where counts and names are kept: shared, as of a workspace by default, "
+        "or local, as of a lake",
+    )
+
+
+def _add_schema_name(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--schema-name",
+        metavar="S",
+        help="names a lake's common table, S_otherevents (default mparticle)",
     )
 
 
@@ -232,6 +256,7 @@ _COMMANDS = (
     ("repair", "Mend a damaged spool; the damaged file is kept.", _add_places),
     ("check", "Try a destination, and leave nothing there.", _add_destination),
     ("reconcile", "Compare the account with the tables.", _add_reconcile),
+    ("backfill", "Move kinds' earlier rows into their own tables.", _add_backfill),
     ("maintenance", "Advise how to keep tables fast.", _add_maintenance),
     ("erase", "Delete a person from spool, staged files and tables.", _add_erase),
 )

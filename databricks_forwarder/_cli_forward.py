@@ -22,12 +22,16 @@ from databricks_forwarder._cli_sources import (
     require_readable,
 )
 from databricks_forwarder._cli_spool import require_spool, spool_of
-from databricks_forwarder._cli_workspace import require_no_place, workspace_of
+from databricks_forwarder._cli_workspace import (
+    counts_of,
+    require_no_place,
+    schema_name,
+    workspace_of,
+)
 from databricks_forwarder._door import admit
 from databricks_forwarder._forwarder import Forwarder
 from databricks_forwarder.errors import (
     BatcherError,
-    ConfigurationError,
     ForwarderError,
     PayloadError,
 )
@@ -96,9 +100,6 @@ def _open(arguments: argparse.Namespace, spool: Path) -> Forwarder:
     if not arguments.databricks:
         require_no_place(arguments)
         return _open_lake(arguments, arguments.lake, spool)
-    if arguments.schema_name is not None:
-        msg = "the schema of a workspace is what DATABRICKS_FORWARDER_SCHEMA_NAME says"
-        raise ConfigurationError(msg)
     settings, endpoint = workspace_of(arguments)
     if arguments.events_threshold is not None:
         settings = attrs.evolve(settings, events_threshold=arguments.events_threshold)
@@ -107,6 +108,7 @@ def _open(arguments: argparse.Namespace, spool: Path) -> Forwarder:
         spool=spool,
         endpoint=endpoint,
         connection=_connection(arguments),
+        counts=counts_of(arguments, "shared"),
         max_payload_bytes=_MAX_PAYLOAD_BYTES,
     )
 
@@ -117,13 +119,12 @@ def _open_lake(
     return Forwarder.for_lake(
         lake,
         spool=spool,
+        counts=counts_of(arguments, "local"),
         connection=_connection(arguments),
         events_threshold=(
             10_000 if arguments.events_threshold is None else arguments.events_threshold
         ),
-        schema_name=(
-            "mparticle" if arguments.schema_name is None else arguments.schema_name
-        ),
+        schema_name=schema_name(arguments),
         max_payload_bytes=_MAX_PAYLOAD_BYTES,
     )
 

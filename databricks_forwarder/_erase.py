@@ -24,14 +24,9 @@ import attrs
 from databricks_forwarder._abilities import offers
 from databricks_forwarder._progress import Progress, erased_mark
 from databricks_forwarder._scratch import remove_folders
-from databricks_forwarder.erasure import (
-    Erasure,
-    ErasureNote,
-    Suppression,
-    TableErasure,
-)
+from databricks_forwarder.abilities import ErasingBatcher, ErasingLoader
+from databricks_forwarder.erasure import Erasure, ErasureNote, Suppression, TableErasure
 from databricks_forwarder.errors import ConfigurationError
-from databricks_forwarder.protocols import ErasingBatcher, ErasingLoader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -99,7 +94,7 @@ def _able(batcher: Batcher, loader: Loader) -> tuple[ErasingBatcher, ErasingLoad
 def _unable(part: object, ability: str) -> str:
     return (
         f"{type(part).__name__} can't erase; give it what "
-        f"databricks_forwarder.protocols.{ability} says"
+        f"databricks_forwarder.abilities.{ability} says"
     )
 
 

@@ -201,6 +201,7 @@ class Forwarder(Carrying):
         naming: Naming | None = None,
         router: Router | None = None,
         counts: Counts | EventCounts = "shared",
+        maintain_views: bool | None = None,
         max_spool_bytes: int | None = None,
         max_payload_bytes: int = _MAX_PAYLOAD_BYTES,
         clock: Clock | None = None,
@@ -229,6 +230,9 @@ class Forwarder(Carrying):
                 forward into it, ``"local"`` in ``<spool>.counts``, for this
                 spool alone, or event counts of your own. What a spool counted
                 locally is brought along when it is opened as shared.
+            maintain_views: Whether the schema has a view of all events, and
+                one for each kind that has a table of its own. None for those of
+                a schema whose tables were all made since there are views.
             max_spool_bytes: Most payload bytes in the spool.
             max_payload_bytes: Most bytes of one payload.
             clock: Where the time comes from.
@@ -249,6 +253,7 @@ class Forwarder(Carrying):
                 clock=clock,
                 counts=counts,
                 max_spool_bytes=max_spool_bytes,
+                maintain_views=maintain_views,
                 opened=opened,
             )
             return cls._of(

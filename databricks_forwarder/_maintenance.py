@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from databricks_forwarder._abilities import offers
+from databricks_forwarder.abilities import MaintainingLoader
 from databricks_forwarder.errors import (
     BatcherClosedError,
     ConfigurationError,
@@ -27,7 +28,6 @@ from databricks_forwarder.maintenance import (
     Outcome,
     TableLayout,
 )
-from databricks_forwarder.protocols import MaintainingLoader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -94,7 +94,7 @@ def _able(loader: Loader) -> MaintainingLoader:
     if not offers(loader, MaintainingLoader):
         msg = (
             f"{type(loader).__name__} can't maintain tables; give it what "
-            "databricks_forwarder.protocols.MaintainingLoader says"
+            "databricks_forwarder.abilities.MaintainingLoader says"
         )
         raise ConfigurationError(msg)
     return loader

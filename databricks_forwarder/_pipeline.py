@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, TypeVar
 import attrs
 
 from databricks_forwarder._abilities import offers
+from databricks_forwarder._announcing import announce
 from databricks_forwarder._backoff import gives_up, is_foreseen, sentence
 from databricks_forwarder._breadth import side_by_side
 from databricks_forwarder._carried import BEAT, CarriedLoad
@@ -42,7 +43,7 @@ from databricks_forwarder._loading import (
     try_tables,
 )
 from databricks_forwarder._progress import Staging, routes_note
-from databricks_forwarder._reports import broken_off_report, carried_report
+from databricks_forwarder._reports import broken_off_report, carried_report, tell
 from databricks_forwarder._routes import ask
 from databricks_forwarder._scratch import (
     load_folder,
@@ -53,14 +54,9 @@ from databricks_forwarder._scratch import (
 from databricks_forwarder._suppressed import suppressions_of
 from databricks_forwarder._table_columns import schema_of
 from databricks_forwarder._table_files import TableFiles
+from databricks_forwarder.abilities import GroupingRouter, LearningRouter, SideBySide
 from databricks_forwarder.errors import ForwarderError
 from databricks_forwarder.mparticle.keys import KeyMaker
-from databricks_forwarder.protocols import (
-    GroupingRouter,
-    LearningRouter,
-    SideBySide,
-    SurveyingLoader,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
@@ -145,7 +141,7 @@ class Pipeline:
         if offers(self.router, LearningRouter):
             self.router.loaded(load.id, staging.counts, at=at)
         self.batcher.commit(load.id, report, at=at)
-        _tell(report)
+        tell(report)
         self._discard(load.id)
         return report
 
@@ -197,10 +193,10 @@ class Pipeline:
             The tables to park, with the reasons.
         """
         waiting = by_failures(load, staging.tables)
-        if waiting and offers(self.loader, SurveyingLoader):
-            names = [table.name for table in waiting]
-            for _, surveyed in _calls(self.loader, self.loader.survey, [names], load):
-                surveyed.result()
+        if waiting:
+            coming = partial(announce, self.loader, self.router, self.common.name)
+            for _, told in _calls(self, coming, [(staging, waiting)], load):
+                told.result()
         load_table = partial(self._load_table, load.id)
         calls = _calls(self.loader, load_table, waiting, load)
         tried = try_tables(load, calls, len(waiting))
@@ -286,14 +282,4 @@ def _calls(
         breadth=part.breadth if offers(part, SideBySide) else 1,
         beat=load.beat,
         beat_seconds=BEAT.total_seconds(),
-    )
-
-
-def _tell(report: LoadReport) -> None:
-    _log.info(
-        "load %s is done: %d of %d messages in %d tables",
-        report.load_id,
-        report.account.loaded,
-        report.account.received,
-        len(report.tables),
     )

@@ -11,9 +11,9 @@ import attrs
 
 from databricks_forwarder._abilities import offers
 from databricks_forwarder._routes import ask
+from databricks_forwarder.abilities import GroupingRouter, PreviewingRouter
 from databricks_forwarder.errors import PayloadError
 from databricks_forwarder.mparticle.keys import KeyMaker
-from databricks_forwarder.protocols import GroupingRouter, PreviewingRouter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,8 +10,6 @@ is no longer kept, and any other is unknown.
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 import attrs
@@ -28,11 +26,13 @@ from databricks_forwarder._differences import (
     unknown_dead,
     unknown_rows,
 )
+from databricks_forwarder._load_ranges import LoadRanges, offsets_in
+from databricks_forwarder._moves import moves
+from databricks_forwarder.abilities import CountingLoader
 from databricks_forwarder.errors import ConfigurationError
-from databricks_forwarder.protocols import CountingLoader
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from databricks_forwarder._books import Books, Wholes
     from databricks_forwarder.model import LoadId, RowCount, TableName
@@ -55,6 +55,8 @@ class Reconciliation:
         expected_rows: Rows that the loads have in the tables, by the account,
             without those that were erased.
         found_rows: Rows of them that are there, and those of unknown loads.
+        moved_rows: Rows of them that left the common table for that of their kind
+            since they were loaded.
         open_load_ids: Loads that were under way: what is there of them is not
             in the figures.
         uncompared_load_ids: Loads that have rows, and whose reports are no
@@ -68,6 +70,7 @@ class Reconciliation:
     tables: Sequence[TableName] = attrs.field(repr=False)
     expected_rows: int
     found_rows: int
+    moved_rows: int = 0
     open_load_ids: Sequence[LoadId]
     uncompared_load_ids: Sequence[LoadId] = attrs.field(repr=False)
     are_totals_compared: bool
@@ -81,9 +84,17 @@ class Reconciliation:
         return not self.differences
 
 
-def reconcile(batcher: Batcher, loader: Loader) -> Reconciliation:
+def reconcile(
+    batcher: Batcher, loader: Loader, common: TableName | None = None
+) -> Reconciliation:
     """
     Compare what *batcher* tells with the rows that *loader*'s tables hold.
+
+    Args:
+        batcher: Whose loads are compared.
+        loader: Whose tables they went to.
+        common: The table that rows may have been moved out of, into the tables
+            of their kinds.
 
     Raises:
         ConfigurationError: The loader is none that counts.
@@ -92,16 +103,19 @@ def reconcile(batcher: Batcher, loader: Loader) -> Reconciliation:
     if not offers(loader, CountingLoader):
         msg = (
             f"{type(loader).__name__} can't count its rows; give it count_rows, as "
-            "databricks_forwarder.protocols.CountingLoader says"
+            "databricks_forwarder.abilities.CountingLoader says"
         )
         raise ConfigurationError(msg)
     books = read_books(batcher)
     counts = loader.count_rows(books.batcher_id, books.tables)
-    return compare(books, counts, moved_since(books, batcher))
+    return compare(books, counts, moved_since(books, batcher), common)
 
 
 def compare(
-    books: Books, counts: Counts, moving: Mapping[LoadId, Wholes | None]
+    books: Books,
+    counts: Counts,
+    moving: Mapping[LoadId, Wholes | None],
+    common: TableName | None = None,
 ) -> Reconciliation:
     """
     Compare an account with what was counted.
@@ -111,8 +125,10 @@ def compare(
         counts: Rows by table and load; a table that is not there is left out.
         moving: Loads that were not settled, or have begun since: their rows by
             table when whole, or None if that is not known.
+        common: The table that rows may have been moved out of.
     """
     comparing = _Comparing.of(books, counts, moving)
+    moved_rows = 0 if common is None else comparing.allow_moves(common)
     differences = [
         *account_differences(books, is_whole=comparing.ranges.are_whole),
         *comparing.of_dead(),
@@ -124,6 +140,7 @@ def compare(
         tables=books.tables,
         expected_rows=comparing.expected_rows(),
         found_rows=comparing.found_rows(),
+        moved_rows=moved_rows,
         open_load_ids=books.open_load_ids,
         uncompared_load_ids=comparing.uncompared(),
         are_totals_compared=books.is_settled,
@@ -145,7 +162,7 @@ class _Comparing:
     counts: Counts
     moving: Mapping[LoadId, Wholes | None]
     expected: dict[TableName, dict[LoadId, int]]
-    ranges: _Ranges
+    ranges: LoadRanges
 
     @classmethod
     def of(
@@ -158,10 +175,31 @@ class _Comparing:
             for table in report.tables:
                 if table.state == "loaded":
                     expected[table.table][report.load_id] = table.row_count
-        ranges = _Ranges.of({*books.committed, *books.parked, *moving})
+        ranges = LoadRanges.of({*books.committed, *books.parked, *moving})
         return cls(
             books=books, counts=counts, moving=moving, expected=expected, ranges=ranges
         )
+
+    def allow_moves(self, common: TableName) -> int:
+        """
+        Expect rows where they were moved to, out of the common table; how many.
+        """
+        load_ids = {*self.books.committed, *self.books.parked, *self.moving}
+        moved = 0
+        for load_id, table, more in moves(common, load_ids, self.counts, self._whole):
+            wanted = self._whole(table, load_id) + more
+            self.expected.setdefault(table, {})[load_id] = wanted
+            moved += max(more, 0)
+        return moved
+
+    def _whole(self, table: TableName, load_id: LoadId) -> int:
+        """
+        Rows that a load has in a table when it is whole; 0 if that is not known.
+        """
+        told = self.expected.get(table, {}).get(load_id)
+        if told is not None:
+            return told
+        return (self.moving.get(load_id) or {}).get(table, 0)
 
     def of_dead(self) -> Iterator[Difference]:
         """
@@ -252,45 +290,3 @@ class _Comparing:
 
     def _is_unknown(self, load_id: LoadId) -> bool:
         return not self._is_told(load_id) and not self.ranges.have_a_gap_for(load_id)
-
-
-@attrs.frozen
-class _Ranges:
-    """
-    The offsets of loads, in order.
-    """
-
-    firsts: Sequence[int]
-    lasts: Sequence[int]
-
-    @classmethod
-    def of(cls, load_ids: Collection[LoadId]) -> _Ranges:
-        """
-        Take the offsets that the names of loads say.
-        """
-        ranges = sorted(map(offsets_in, load_ids))
-        return cls([first for first, _ in ranges], [last for _, last in ranges])
-
-    @property
-    def are_whole(self) -> bool:
-        """
-        Whether there is no gap in front of the last one.
-        """
-        return self.firsts == [0, *(last + 1 for last in self.lasts)][: len(self.lasts)]
-
-    def have_a_gap_for(self, load_id: LoadId) -> bool:
-        """
-        Whether a load fits between others, or in front of all.
-        """
-        first, last = offsets_in(load_id)
-        place = bisect_right(self.firsts, last)
-        is_behind = place == 0 or self.lasts[place - 1] < first
-        return first >= 0 and place < len(self.firsts) and is_behind
-
-
-def offsets_in(load_id: LoadId) -> tuple[int, int]:
-    """
-    The first and the last offset that a load's name says; -1 if it says none.
-    """
-    said = re.search(r"-(\d+)-(\d+)$", load_id)
-    return (int(said[1]), int(said[2])) if said else (-1, -1)

@@ -1,9 +1,10 @@
 """
-What is told of a load when it is settled: pure, from what was noted of it.
+What is told of a load when it is settled, from what was noted of it.
 """
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from databricks_forwarder._backoff import sentence
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
     from databricks_forwarder.model import Lease, TableName
 
-__all__ = ["broken_off_report", "carried_report"]
+__all__ = ["broken_off_report", "carried_report", "tell"]
+
+_log = logging.getLogger("databricks_forwarder")
 
 
 def carried_report(
@@ -89,4 +92,17 @@ def _table_report(table: TableStaging, reason: str | None = None) -> TableReport
         size_bytes=sum(file.size_bytes for file in table.files),
         state="loaded" if reason is None else "parked",
         reason=reason,
+    )
+
+
+def tell(report: LoadReport) -> None:
+    """
+    Have the log tell of a load that is done.
+    """
+    _log.info(
+        "load %s is done: %d of %d messages in %d tables",
+        report.load_id,
+        report.account.loaded,
+        report.account.received,
+        len(report.tables),
     )

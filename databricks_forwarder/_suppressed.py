@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from databricks_forwarder._abilities import offers
 from databricks_forwarder._suppression import Suppressions
-from databricks_forwarder.protocols import ErasingBatcher
+from databricks_forwarder.abilities import ErasingBatcher
 
 if TYPE_CHECKING:
     from databricks_forwarder.protocols import Batcher

@@ -18,7 +18,14 @@ from databricks_forwarder.mparticle.shapes import Object, object_shape
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["OWN_COLUMNS", "TIMESTAMP", "body_schema", "column_comments", "schema_of"]
+__all__ = [
+    "MARKS",
+    "OWN_COLUMNS",
+    "TIMESTAMP",
+    "body_schema",
+    "column_comments",
+    "schema_of",
+]
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 
@@ -42,6 +49,9 @@ OWN_COLUMNS: tuple[tuple[str, pa.DataType, str], ...] = (
     ),
 )
 """The library's own columns, with what they hold; they come first."""
+
+MARKS = frozenset({"event_type", "data", *(name for name, _, _ in OWN_COLUMNS)})
+"""Columns that tell a table of events, by whatever name."""
 
 _RESCUED = "_rescued_data"
 _BATCH_FIELDS = [

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from databricks_forwarder._asking import Asking
+from databricks_forwarder._backfill import backfill
 from databricks_forwarder._erase import erase
 from databricks_forwarder._letters import DeadLetterFilter, replay
 from databricks_forwarder._maintenance import maintenance
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from databricks_forwarder.erasure import Erasure, Late
     from databricks_forwarder.maintenance import Maintenance, Work
-    from databricks_forwarder.model import LoadId, Offset
+    from databricks_forwarder.model import LoadId, Offset, TableName
 
 __all__ = ["Upkeep"]
 
@@ -128,3 +129,25 @@ class Upkeep(Asking):
         count = replay(self._batcher, offsets, where).replayed
         self._worker.wake()
         return count
+
+    def backfill(
+        self, tables: Collection[str] | None = None
+    ) -> Mapping[TableName, int]:
+        """
+        Move kinds' earlier rows out of the common table into their own tables.
+
+        Loads may go on meanwhile. A call that died is made good by another. Let
+        one process at a time do it.
+
+        Args:
+            tables: Which tables of kinds get their rows; None for all.
+
+        Returns:
+            Table → rows that left the common table, of those that had any.
+
+        Raises:
+            ConfigurationError: Loader or router are none that can do it.
+            ForwarderError: The rows can't be moved now; what was moved stays.
+        """
+        pipeline = self._pipeline
+        return backfill(self._loader, pipeline.router, pipeline.common.name, tables)

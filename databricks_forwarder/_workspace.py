@@ -13,6 +13,7 @@ from databricks_forwarder.batchers.sqlite import SqliteBatcher
 from databricks_forwarder.counts._moving import Earlier
 from databricks_forwarder.counts.sqlite import SqliteEventCounts
 from databricks_forwarder.counts.warehouse import WarehouseEventCounts
+from databricks_forwarder.loaders._warehouse_views import WarehouseViews
 from databricks_forwarder.loaders.warehouse import WarehouseLoader
 from databricks_forwarder.stagers.volume import VolumeStager
 
@@ -35,6 +36,7 @@ def open_workspace(  # noqa: PLR0913  # a place, its settings, and what they are
     clock: Clock,
     counts: Counts | EventCounts,
     max_spool_bytes: int | None,
+    maintain_views: bool | None = None,
     opened: ExitStack,
 ) -> Parts:
     """
@@ -52,11 +54,13 @@ def open_workspace(  # noqa: PLR0913  # a place, its settings, and what they are
     opened.callback(client.close)
     batcher = SqliteBatcher(spool, max_spool_bytes=max_spool_bytes)
     opened.callback(batcher.close)
+    kept = _counts(counts, client, Path(spool), batcher.id)
+    views = WarehouseViews(client, kept.give, maintain=maintain_views)
     return Parts(
         batcher=batcher,
-        counts=_counts(counts, client, Path(spool), batcher.id),
+        counts=kept,
         stager=VolumeStager(client),
-        loader=WarehouseLoader(client),
+        loader=WarehouseLoader(client, views),
         scratch=Path(f"{Path(spool).absolute()}.work"),
     )
 

@@ -4,21 +4,20 @@ What a part owes the walk: the specification, readable in one sitting.
 Parts are structural: a class that has these methods is one, ancestry plays no
 role. Each clause has a number, and a test of the same number in
 `databricks_forwarder.testing.contracts`. Time is an argument (``at``, an aware
-datetime in UTC): no part asks a clock.
+datetime in UTC): no part asks a clock. What parts may offer besides is in
+`databricks_forwarder.abilities`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from datetime import date, datetime
 
     import pyarrow as pa
 
-    from databricks_forwarder.erasure import ErasureNote, Place
-    from databricks_forwarder.maintenance import Done, SmallFiles, TableLayout, Work
     from databricks_forwarder.model import (
         BatcherStatus,
         DeadLetter,
@@ -33,34 +32,20 @@ if TYPE_CHECKING:
         OffsetRange,
         ParquetFile,
         Payload,
-        RowCount,
         StagedFile,
         Table,
         TableName,
     )
-    from databricks_forwarder.mparticle.batch import Batch
-    from databricks_forwarder.mparticle.person import Person
     from databricks_forwarder.settings import UploadPolicy
 
 __all__ = [
     "Batcher",
     "Clock",
-    "CountingLoader",
-    "ErasingBatcher",
-    "ErasingLoader",
     "EventCounts",
-    "GroupingRouter",
-    "LearningRouter",
     "Loader",
-    "MaintainingLoader",
     "Naming",
-    "PreviewingRouter",
-    "RecallingBatcher",
     "Router",
-    "SideBySide",
     "Stager",
-    "SurveyingLoader",
-    "TellingLoader",
 ]
 
 
@@ -215,78 +200,6 @@ class Batcher(Protocol):
         """
 
 
-@runtime_checkable
-class RecallingBatcher(Batcher, Protocol):
-    """
-    A batcher that can say what was noted of a load without handing it out.
-
-    B15. `notes` gives the notes of an open or parked load as its lease would
-    have them, whoever holds it, and none of any other load; it changes
-    nothing.
-    """
-
-    def notes(self, load_id: LoadId, /) -> Mapping[str, str]:
-        """
-        What was noted of a load that is not committed, by key (B15).
-        """
-
-
-@runtime_checkable
-class ErasingBatcher(RecallingBatcher, Protocol):
-    """
-    A batcher that can erase payloads from wherever it keeps them.
-
-    B16. What is erased is neither leased, nor a dead letter, nor anywhere in
-    what the batcher writes once `erase` returns; all other payloads stay.
-    B17. Its messages are counted as dropped; erasing again what is gone
-    changes no account. B18. A load that had any of it is open afterwards, with
-    nobody, under its own id and offsets, with the notes it had and the mark,
-    and all its messages are pending; other loads stay as they are. B19. While
-    somebody else has a load out nothing is erased. B20. What is kept of an
-    erasure is durable, one for each request id.
-    """
-
-    def erase(
-        self,
-        note: ErasureNote,
-        is_theirs: Callable[[bytes], bool | None],
-        mark: tuple[str, str],
-        /,
-        *,
-        at: datetime,
-    ) -> ErasureNote:
-        """
-        Erase the payloads that are somebody's, and keep *note* of it (B16-B19).
-
-        Payloads and note change in one step. A lease that this batcher has
-        handed out is lost.
-
-        Args:
-            note: What is kept of the erasure so far.
-            is_theirs: Whether a payload is to be erased; None if nobody can
-                tell, then it stays. Possibly asked more than once of each.
-            mark: Key and text to be noted with each load that had any.
-            at: The moment.
-
-        Returns:
-            The note with what was erased now added to it.
-
-        Raises:
-            TransientError: A load is out (B19), and nothing was erased; or
-                traces may be left: erase again.
-        """
-
-    def keep_erasure(self, note: ErasureNote, /) -> None:
-        """
-        Keep *note* in place of the one of the same request id (B20).
-        """
-
-    def erasures(self) -> Sequence[ErasureNote]:
-        """
-        All that is kept of erasures, in the order of their first times (B20).
-        """
-
-
 class Router(Protocol):
     """
     Decides the table of each event key of a load.
@@ -312,50 +225,6 @@ class Router(Protocol):
 
         Returns:
             Key → table; None means: do not forward, count as dropped.
-        """
-
-
-@runtime_checkable
-class LearningRouter(Router, Protocol):
-    """
-    A router that wants to know what was loaded.
-    """
-
-    def loaded(
-        self, load_id: LoadId, counts: Mapping[EventKey, int], /, *, at: datetime
-    ) -> None:
-        """
-        Learn that these messages are in their tables; once a load id (R3).
-        """
-
-
-@runtime_checkable
-class GroupingRouter(Router, Protocol):
-    """
-    A router that depends on something in the batch that no key says.
-    """
-
-    def group(self, batch: Batch, /) -> str | None:
-        """
-        Name the group of *batch*; it becomes ``EventKey.group``.
-
-        Asked once for each batch of a load, possibly more than once for the
-        same one; a pure function of the batch. When it raises, the payload
-        becomes a dead letter.
-        """
-
-
-@runtime_checkable
-class PreviewingRouter(Router, Protocol):
-    """
-    A router that can say what it would answer without giving any name.
-    """
-
-    def preview(
-        self, counts: Mapping[EventKey, int], /, *, at: datetime
-    ) -> Mapping[EventKey, Table | None]:
-        """
-        Answer as `route` would now; nothing is kept of it.
         """
 
 
@@ -486,142 +355,6 @@ class Loader(Protocol):
     def check(self) -> Sequence[Finding]:
         """
         Try the destination by imitating real work; change nothing that stays.
-        """
-
-
-@runtime_checkable
-class SideBySide(Protocol):
-    """
-    A stager or loader whose calls gain by running side by side.
-
-    The walk then calls it from several threads, for different files or tables
-    at once. A part without this is called from one thread at a time.
-    """
-
-    @property
-    def breadth(self) -> int:
-        """
-        How many calls at once are worth while; at least 1.
-        """
-
-
-@runtime_checkable
-class SurveyingLoader(Loader, Protocol):
-    """
-    A loader that looks at many tables more cheaply than at each.
-    """
-
-    def survey(self, tables: Collection[TableName], /) -> None:
-        """
-        Look at what there is of *tables*, which are about to be prepared.
-
-        Told once for each try of a load, before the first `Loader.prepare` of
-        it; only ever a saving, nothing rests on it.
-        """
-
-
-@runtime_checkable
-class CountingLoader(Loader, Protocol):
-    """
-    A loader that can say which rows its tables hold.
-
-    L7. `count_rows` tells of each table that is there how many rows it holds
-    now of each load of the batcher, and how many of them are doubled: of each
-    load that has any, whoever put them there or took others away, and of no
-    other batcher's. A table that is not there is left out.
-    """
-
-    def count_rows(
-        self, batcher_id: str, tables: Collection[TableName], /
-    ) -> Mapping[TableName, Mapping[LoadId, RowCount]]:
-        """
-        Count the rows whose ``_load_id`` begins with *batcher_id* and a hyphen.
-
-        Nothing that the loader remembers of the tables is relied on (L7).
-
-        Raises:
-            TransientError: They can't be counted now.
-            SetupError: A person must act first; a table may not be read.
-            PermanentError: A table has no column to count by.
-        """
-
-
-@runtime_checkable
-class ErasingLoader(Loader, Protocol):
-    """
-    A loader that can take rows out of its tables again.
-
-    L8. `places` tells of every table with the columns of this library, whoever
-    loads into it, where rows of a person are, and changes nothing. L9. After
-    `erase`, no row is at the places, and all others are as they were; doing it
-    again changes nothing. What is repeated of a load stays a repeat.
-    """
-
-    def places(self, person: Person, /) -> Mapping[TableName, Sequence[Place]]:
-        """
-        Find the rows whose mpid, or one of whose identities, is the person's (L8).
-
-        Returns:
-            Table → places, in no order; tables without any are left out. Nothing
-            in a log, a history or an error tells who was looked for.
-        """
-
-    def erase(self, table: TableName, places: Sequence[Place], /) -> Sequence[str]:
-        """
-        Take the rows at *places* out of *table* (L9).
-
-        Returns:
-            What the engine's own history calls what was done; empty if nothing
-            was to be done.
-        """
-
-
-@runtime_checkable
-class MaintainingLoader(Loader, Protocol):
-    """
-    A loader that can tell how its tables lie on the disk, and put them in order.
-
-    L10. `layouts` tells of every table with the columns of this library, whoever
-    loads into it, and changes nothing; one that can't be looked at holds back
-    no other. L11. `maintain` changes no row, whatever the work; done again it
-    changes nothing. What is repeated of a load stays a repeat, and a load that
-    comes meanwhile is loaded. L12. A vacuum takes no file that a load is about to
-    make its table's, and none that the table has not been without for as long as
-    it keeps such files, which is seven days or longer: with less it is refused.
-    """
-
-    def layouts(
-        self, tables: Collection[TableName] | None = None, /, *, at: datetime
-    ) -> Sequence[TableLayout]:
-        """
-        Look at those of *tables* that are there, or at all; no row is read (L10).
-        """
-
-    def statement(self, table: TableName, work: Work, /) -> str | None:
-        """
-        Spell what does *work*, to be run by hand; None if nothing does.
-        """
-
-    def maintain(self, table: TableName, work: Work, /) -> Done:
-        """
-        Do *work* to a table; what fails may be done or not (L11, L12).
-        """
-
-    def small_files(self) -> SmallFiles:
-        """
-        Tell what is known of small files, asking nobody.
-        """
-
-
-@runtime_checkable
-class TellingLoader(Loader, Protocol):
-    """
-    A loader that can say how its engine stands, without asking it.
-    """
-
-    def state(self) -> str | None:
-        """
-        How the engine stands, in words; None when there is nothing to tell.
         """
 
 

@@ -46,9 +46,9 @@ from databricks_forwarder._spark.loads import (
 )
 from databricks_forwarder._spark.rows import Reading, column_list, row_schema
 from databricks_forwarder._spark.tables import DeltaTables, FolderTables, SparkTables
+from databricks_forwarder.abilities import LearningRouter
 from databricks_forwarder.loaders._delta_files import folder_name
 from databricks_forwarder.model import TableName
-from databricks_forwarder.protocols import LearningRouter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from databricks_forwarder._abilities import offers
-from databricks_forwarder.counts.memory import MemoryEventCounts
-from databricks_forwarder.loaders.memory import MemoryLake, MemoryLoader
-from databricks_forwarder.protocols import (
+from databricks_forwarder.abilities import (
     GroupingRouter,
     LearningRouter,
     PreviewingRouter,
     SideBySide,
     SurveyingLoader,
 )
+from databricks_forwarder.counts.memory import MemoryEventCounts
+from databricks_forwarder.loaders.memory import MemoryLake, MemoryLoader
 from databricks_forwarder.routers.function import FunctionRouter
 from databricks_forwarder.routers.threshold import ThresholdRouter
 

@@ -676,7 +676,7 @@ def test_status_as_json(run_json: Callable[..., Any]) -> None:
     "command",
     [
         *("status", "loads", "parked", "carry-on", "dead-letters", "replay"),
-        *("carry", "reconcile"),
+        *("carry", "reconcile", "backfill"),
     ],
 )
 def test_spool_that_is_not_there_exits_with_2(command: str, run: Run) -> None:

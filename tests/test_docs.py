@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 import pytest
 from contract_runner import failing_clauses
 
-from databricks_forwarder import protocols
+from databricks_forwarder import abilities, protocols
 from databricks_forwarder._table_columns import schema_of
 from databricks_forwarder.mparticle.batch import BODIES
 from databricks_forwarder.mparticle.shapes import object_shape
@@ -210,12 +211,21 @@ def test_readme_has_two_commands_of_one_line() -> None:
     ]
 
 
+def with_clauses() -> Iterator[object]:
+    """
+    What has clauses in its docstring, or may have some.
+    """
+    for module in (protocols, abilities):
+        for name in module.__all__:
+            yield getattr(module, name)
+
+
 def test_each_clause_is_listed(from_code: ModuleType) -> None:
     """
     The page of clauses has every clause of every protocol, word for word.
     """
     page = from_code.PAGES["clauses"]()
-    places = [*(getattr(protocols, name) for name in protocols.__all__), destination]
+    places = [*with_clauses(), destination]
     documented = {
         f"**{number}.** {words}"
         for place in places
@@ -230,7 +240,7 @@ def test_each_clause_has_a_test_but_the_walk_s(from_code: ModuleType) -> None:
     Each clause is examined by a contract; R4 is owed by the walk itself.
     """
     tested = from_code.tests_by_clause().keys()
-    places = [*(getattr(protocols, name) for name in protocols.__all__), destination]
+    places = [*with_clauses(), destination]
     numbers = {number for place in places for number in from_code.clauses(place)}
 
     assert {"R4"} == numbers ^ tested

@@ -39,6 +39,7 @@ RUNS = {
     "repair": [["--lake", "lake"]],
     "check": [["--lake", "lake"]],
     "reconcile": [["--lake", "lake"]],
+    "backfill": [["--lake", "lake"]],
     "maintenance": [["--lake", "lake"]],
     "erase": [["--person", "person.json", "--lake", "lake"]],
 }

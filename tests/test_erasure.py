@@ -74,8 +74,8 @@ def without(method: str) -> Any:
 @pytest.mark.parametrize(
     ("method", "words"),
     [
-        ("keep_erasure", "can't erase; .*protocols.ErasingBatcher says"),
-        ("places", "can't erase; .*protocols.ErasingLoader says"),
+        ("keep_erasure", "can't erase; .*abilities.ErasingBatcher says"),
+        ("places", "can't erase; .*abilities.ErasingLoader says"),
     ],
 )
 def test_parts_that_cannot_erase_are_refused(

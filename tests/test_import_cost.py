@@ -31,6 +31,7 @@ def modules_after(statement: str) -> set[str]:
     "module",
     [
         "databricks_forwarder",
+        "databricks_forwarder.abilities",
         "databricks_forwarder.errors",
         "databricks_forwarder.model",
         "databricks_forwarder.protocols",

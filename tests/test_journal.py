@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from databricks_forwarder.abilities import GroupingRouter, LearningRouter
 from databricks_forwarder.loaders.memory import MemoryLoader
 from databricks_forwarder.model import EventKey, LoadId, Payload, Table, TableName
-from databricks_forwarder.protocols import GroupingRouter, LearningRouter
 from databricks_forwarder.stagers.memory import MemoryStager
 from databricks_forwarder.testing.contracts._samples import parquet_file, rows
 from databricks_forwarder.testing.journal import Entry, Journal, journaled

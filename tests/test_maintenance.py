@@ -247,7 +247,7 @@ class TestRun:
         """
         with disk.forwarder() as forwarder:
             carry(forwarder, 1)
-            table = forwarder._loader._found(T)
+            table = forwarder._loader._tables.opened(T)
             table.alter.set_table_properties(
                 {"delta.deletedFileRetentionDuration": "interval 1 hour"}
             )
@@ -276,7 +276,7 @@ class TestRun:
         Such a loader has no small files to tell of either.
         """
         with InMemory(tmp_path).forwarder() as forwarder:
-            with pytest.raises(ConfigurationError, match=r"protocols\.Maintaining"):
+            with pytest.raises(ConfigurationError, match=r"abilities\.Maintaining"):
                 forwarder.maintenance()
 
             assert forwarder.status().small_files is None

@@ -99,11 +99,13 @@ class Walk:
     Attributes:
         spool: File of the upload queue.
         clock: The forwarder's, and the workspace's.
+        maintain_views: As in ``Forwarder.for_databricks``.
     """
 
     workspace: Workspace
     spool: Path
     clock: WatchedClock
+    maintain_views: bool | None = None
 
     @property
     def settings(self) -> DatabricksSettings:
@@ -124,6 +126,7 @@ class Walk:
             settings or self.settings,
             spool=self.spool,
             endpoint=endpoint or self.workspace.endpoint,
+            maintain_views=self.maintain_views,
             clock=self.clock,
         )
 

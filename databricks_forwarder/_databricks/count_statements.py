@@ -1,8 +1,8 @@
 """
-The SQL of the counts and names that all hosts of a schema share.
+The SQL of the counts that all hosts of a schema share.
 
-A table of these has one row that every write changes: its guard. So of two
-writes at once one fails, whatever rows they are about; see
+Their table, as that of the names, has one row that every write changes: its
+guard. So of two writes at once one fails, whatever rows they are about; see
 `databricks_forwarder.counts.warehouse`.
 
 Sources: Databricks, "MERGE INTO", "VALUES clause", "BIGINT type" and "DATE
@@ -17,42 +17,38 @@ from typing import TYPE_CHECKING
 import attrs
 import pyarrow as pa
 
+from databricks_forwarder._databricks.merging import guarded, insert, merge, spelled
+from databricks_forwarder._databricks.name_statements import (
+    NAMES,
+    GiveNames,
+    HaveNamesGuard,
+    SelectNames,
+)
 from databricks_forwarder._databricks.statements import CreateTable, literal, remark
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
     from databricks_forwarder._databricks.statements import Name
 
 __all__ = [
     "COUNTS",
-    "NAMES",
     "AddCounts",
     "CountStatement",
-    "GiveNames",
     "HaveCountsGuard",
-    "HaveNamesGuard",
     "SelectCounted",
     "SelectDays",
-    "SelectNames",
     "TryWriting",
     "create_counts",
-    "create_names",
 ]
 
 COUNTS = "_forwarder_event_counts"
-NAMES = "_forwarder_tables"
 
 _COUNTS = {
     "kind": "The kind of event, a JSON list; empty in rows that tell of a load.",
     "day": "The day (UTC) on which they were counted.",
     "messages": "Messages of the kind on the day, or of the load.",
     "load_id": "A load that is counted; empty in rows that tell of a kind.",
-}
-_NAMES = {
-    "owner": "Whose table it is: a kind of event, a feed, or a setting.",
-    "table_name": "The table's name, given for ever.",
-    "generation": "In which step it was given; steps are numbered from 1 on.",
 }
 _FOREVER = date(9999, 12, 31)
 
@@ -71,20 +67,6 @@ def create_counts(table: Name) -> CreateTable:
     )
 
 
-def create_names(table: Name) -> CreateTable:
-    """
-    Create the table of the names given.
-    """
-    types = [pa.string(), pa.string(), pa.int64()]
-    return CreateTable(
-        table=table,
-        columns=pa.schema(zip(_NAMES, types, strict=True)),
-        comments=_NAMES,
-        comment="Which kind of event has which table; databricks-forwarder's.",
-        cluster_by=None,
-    )
-
-
 @attrs.frozen
 class HaveCountsGuard:
     """
@@ -97,22 +79,7 @@ class HaveCountsGuard:
         """
         Its text.
         """
-        return _guarded(self.table, _COUNTS, ("", _FOREVER, 0, ""), ("kind", "load_id"))
-
-
-@attrs.frozen
-class HaveNamesGuard:
-    """
-    Have the row that every write of names changes.
-    """
-
-    table: Name
-
-    def to_sql(self) -> str:
-        """
-        Its text.
-        """
-        return _guarded(self.table, _NAMES, ("", "", 0), ("owner",))
+        return guarded(self.table, _COUNTS, ("", _FOREVER, 0, ""), ("kind", "load_id"))
 
 
 @attrs.frozen(kw_only=True)
@@ -152,12 +119,12 @@ class AddCounts:
         )
         return (
             f"{remark(self.load_id)}\n"
-            f"{_merge(self.table, _COUNTS, rows, only_if)}\n"
+            f"{merge(self.table, _COUNTS, rows, only_if)}\n"
             "ON held.kind = new.kind AND held.load_id = new.load_id "
             "AND held.day = new.day\n"
             "WHEN MATCHED THEN UPDATE SET messages = held.messages + new.messages\n"
-            f"{_insert(_COUNTS)}\n"
-            f"WHEN NOT MATCHED BY SOURCE AND held.day < {_spelled(self.since)} "
+            f"{insert(_COUNTS)}\n"
+            f"WHEN NOT MATCHED BY SOURCE AND held.day < {spelled(self.since)} "
             "THEN DELETE"
         )
 
@@ -207,62 +174,9 @@ class SelectDays:
         return (
             "SELECT kind, day, sum(messages) AS messages\n"
             f"FROM {self.table}\n"
-            f"WHERE load_id = '' AND day >= {_spelled(self.since)}\n"
+            f"WHERE load_id = '' AND day >= {spelled(self.since)}\n"
             f"AND kind IN ({kinds})\n"
             "GROUP BY kind, day"
-        )
-
-
-@attrs.frozen
-class GiveNames:
-    """
-    Give names to owners, all or none; none if others were given meanwhile.
-
-    Attributes:
-        generation: The last step that the caller knows of.
-        names: Owner → name: owners that have none, names that are nobody's,
-            at that step.
-    """
-
-    table: Name
-    generation: int
-    names: Mapping[str, str]
-
-    def to_sql(self) -> str:
-        """
-        Its text.
-        """
-        given = self.generation + 1
-        rows = [(owner, name, given) for owner, name in self.names.items()]
-        only_if = (
-            f"(SELECT max(known.generation) FROM {self.table} AS known "  # noqa: S608
-            f"WHERE known.owner = '') = {_spelled(self.generation)}"
-        )
-        return (
-            f"{_merge(self.table, _NAMES, [('', '', given), *rows], only_if)}\n"
-            "ON held.owner = new.owner\n"
-            "WHEN MATCHED THEN UPDATE SET generation = new.generation\n"
-            f"{_insert(_NAMES)}"
-        )
-
-
-@attrs.frozen
-class SelectNames:
-    """
-    Ask for names given after a step, and for the guard: owner, name, step.
-    """
-
-    table: Name
-    after: int
-
-    def to_sql(self) -> str:
-        """
-        Its text.
-        """
-        return (
-            "SELECT owner, table_name, generation\n"
-            f"FROM {self.table}\n"
-            f"WHERE owner = '' OR generation > {_spelled(self.after)}"
         )
 
 
@@ -280,48 +194,9 @@ class TryWriting:
         """
         column = "owner" if self.table.name == NAMES else "kind"
         return (
-            f"{_merge(self.table, [column], [('',)], 'false')}\n"
-            f"ON held.{column} = new.{column}\n{_insert([column])}"
+            f"{merge(self.table, [column], [('',)], 'false')}\n"
+            f"ON held.{column} = new.{column}\n{insert([column])}"
         )
-
-
-def _guarded(
-    table: Name,
-    columns: Iterable[str],
-    guard: Sequence[object],
-    key: Sequence[str],
-) -> str:
-    on = " AND ".join(f"held.{name} = new.{name}" for name in key)
-    return f"{_merge(table, columns, [guard])}\nON {on}\n{_insert(columns)}"
-
-
-def _merge(
-    table: Name,
-    columns: Iterable[str],
-    rows: Iterable[Sequence[object]],
-    only_if: str = "",
-) -> str:
-    """
-    Begin a MERGE of *rows*, or of none unless *only_if* holds.
-    """
-    values = ",\n    ".join(f"({', '.join(map(_spelled, row))})" for row in rows)
-    condition = f"\n  WHERE {only_if}" if only_if else ""
-    return (
-        f"MERGE INTO {table} AS held\n"  # noqa: S608
-        f"USING (\n  SELECT * FROM VALUES\n    {values}\n"
-        f"  AS new ({', '.join(columns)}){condition}\n) AS new"
-    )
-
-
-def _insert(columns: Iterable[str]) -> str:
-    values = ", ".join(f"new.{name}" for name in columns)
-    return f"WHEN NOT MATCHED THEN INSERT ({', '.join(columns)})\n  VALUES ({values})"  # noqa: S608
-
-
-def _spelled(value: object) -> str:
-    if isinstance(value, date):
-        return f"DATE'{value.isoformat()}'"
-    return f"{value}L" if isinstance(value, int) else literal(str(value))
 
 
 CountStatement = (

@@ -1,12 +1,11 @@
 """
 The SQL that is sent, as values: what is meant, and ``to_sql()`` how it is said.
 
-Names and texts of customers come in here and go out quoted; no other module
-writes SQL.
+Names and texts of customers come in and go out quoted, here and in the modules
+beside this one; the rest of the library writes none.
 
 Sources: Databricks, "Identifiers", "STRING type", "Names", "CREATE TABLE",
-"ALTER TABLE ... ADD COLUMN", "COPY INTO", "COLUMNS" of the information schema,
-read 2026-11-23.
+"ALTER TABLE ... ADD COLUMN", read 2026-11-23.
 """
 
 from __future__ import annotations
@@ -19,33 +18,23 @@ import attrs
 from databricks_forwarder._databricks.types import to_sql_type
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping
 
     import pyarrow as pa
 
 __all__ = [
-    "MAX_COPY_FILES",
     "AddColumns",
-    "CopyInto",
-    "CountLoad",
-    "CountRows",
     "CreateTable",
     "CreateVolume",
     "DropTable",
     "DropVolume",
     "Name",
-    "SelectColumns",
     "SelectOne",
-    "SelectSchema",
-    "SelectVolume",
     "Statement",
     "identifier",
     "literal",
     "remark",
 ]
-
-MAX_COPY_FILES = 1000
-"""Most files that one COPY INTO may name."""
 
 
 class Statement(Protocol):
@@ -199,106 +188,6 @@ class AddColumns:
 
 
 @attrs.frozen
-class CopyInto:
-    """
-    Load files into a table; files that it was loaded with before are passed over.
-
-    Attributes:
-        folder: Path of their folder in a volume.
-        files: Their names in it; at most `MAX_COPY_FILES`.
-    """
-
-    table: Name
-    load_id: str
-    folder: str
-    files: Sequence[str]
-
-    def to_sql(self) -> str:
-        """
-        Its text.
-        """
-        return (
-            f"{remark(self.load_id)}\nCOPY INTO {self.table}\n"
-            f"FROM {literal(self.folder)}\nFILEFORMAT = PARQUET\n"
-            f"FILES = ({', '.join(map(literal, self.files))})"
-        )
-
-
-@attrs.frozen
-class CountLoad:
-    """
-    Count the rows of a load in a table: one row, one number.
-    """
-
-    table: Name
-    load_id: str
-
-    def to_sql(self) -> str:
-        """
-        Its text.
-        """
-        return (
-            f"{remark(self.load_id)}\nSELECT count(*) AS row_count FROM {self.table} "
-            f"WHERE `_load_id` = {literal(self.load_id)}"
-        )
-
-
-@attrs.frozen
-class CountRows:
-    """
-    Count a batcher's rows in a table: load id, rows, rows of a place of their own.
-
-    Source: Databricks, "count aggregate function", "startswith function", read
-    2026-11-25.
-
-    Attributes:
-        batcher_id: Its loads' ids begin with it and a hyphen.
-    """
-
-    table: Name
-    batcher_id: str
-
-    def to_sql(self) -> str:
-        """
-        Its text.
-        """
-        return (
-            "SELECT `_load_id`, count(*) AS row_count,\n"
-            "  count(DISTINCT `_offset`, `_position`) AS place_count\n"
-            f"FROM {self.table}\n"
-            f"WHERE startswith(`_load_id`, {literal(f'{self.batcher_id}-')})\n"
-            "GROUP BY `_load_id`"
-        )
-
-
-@attrs.frozen
-class SelectColumns:
-    """
-    Ask for the columns of tables: table, column, type; in the columns' order.
-
-    Attributes:
-        tables: Names of tables of the schema; those that are not there have
-            no rows.
-    """
-
-    catalog: str
-    schema: str
-    tables: Collection[str]
-
-    def to_sql(self) -> str:
-        """
-        Its text.
-        """
-        return (
-            "SELECT table_name, column_name, full_data_type\n"
-            f"FROM {identifier(self.catalog)}.information_schema.columns\n"
-            f"WHERE table_schema = {literal(self.schema)}\n"
-            f"AND table_name IN ({', '.join(map(literal, sorted(self.tables)))})\n"
-            "ORDER BY table_name, ordinal_position"
-        )
-
-
-@attrs.frozen
 class DropTable:
     """
     Drop a table, if it is there.
@@ -326,43 +215,3 @@ class DropVolume:
         Its text.
         """
         return f"DROP VOLUME IF EXISTS {self.volume}"
-
-
-@attrs.frozen
-class SelectSchema:
-    """
-    Ask whether a schema is there to be used: one row, or none.
-    """
-
-    catalog: str
-    schema: str
-
-    def to_sql(self) -> str:
-        """
-        Its text.
-        """
-        return (
-            "SELECT schema_name\n"
-            f"FROM {identifier(self.catalog)}.information_schema.schemata\n"
-            f"WHERE schema_name = {literal(self.schema)}"
-        )
-
-
-@attrs.frozen
-class SelectVolume:
-    """
-    Ask whether a volume is there: one row, or none.
-    """
-
-    volume: Name
-
-    def to_sql(self) -> str:
-        """
-        Its text.
-        """
-        return (
-            "SELECT volume_name\n"
-            f"FROM {identifier(self.volume.catalog)}.information_schema.volumes\n"
-            f"WHERE volume_schema = {literal(self.volume.schema)}\n"
-            f"AND volume_name = {literal(self.volume.name)}"
-        )

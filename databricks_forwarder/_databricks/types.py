@@ -15,7 +15,7 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["from_sql_type", "to_sql_type"]
+__all__ = ["from_sql_type", "to_sql_type", "told_type"]
 
 _LEAVES = {
     "BOOLEAN": pa.bool_(),
@@ -68,6 +68,19 @@ def from_sql_type(text: str) -> pa.DataType:
     type_ = reader.type()
     reader.expect("")
     return type_
+
+
+def told_type(text: str) -> pa.DataType:
+    """
+    Read a column type as the catalog tells it, whatever it says.
+
+    What can't be read is opaque: it fails its own table, when the rows want
+    that column, and no other.
+    """
+    try:
+        return from_sql_type(text)
+    except ValueError:
+        return pa.opaque(pa.null(), text, "databricks")
 
 
 _TOKEN = re.compile(

@@ -5,15 +5,17 @@ Statements on a SQL warehouse: connections, deadlines, and what is tried again.
 from __future__ import annotations
 
 import threading
-from collections import Counter, deque
+from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from databricks_forwarder._databricks._proxies import require_same_proxy
 from databricks_forwarder._databricks._replies import told
 from databricks_forwarder._databricks._retries import retried
+from databricks_forwarder._databricks._sessions import IdleSessions
 from databricks_forwarder._databricks._starting import Starting, WarehouseState
 from databricks_forwarder._databricks._stripped import first_line, stripped
+from databricks_forwarder._databricks._wording import excerpt, no_such
 from databricks_forwarder._databricks.fates import (
     BusyError,
     DeadlineError,
@@ -44,12 +46,6 @@ _OPEN_SECONDS = 60.0
 
 # To stop a statement that is given up; the caller waits for it.
 _STOP_SECONDS = 5.0
-
-# A session that lies idle for longer is not used again: the platform may have
-# forgotten it, a firewall the connection, and a new one costs one call.
-_IDLE_SECONDS = 300.0
-
-_EXCERPT = 80
 
 
 class Warehouse:
@@ -99,7 +95,7 @@ class Warehouse:
         )
         self._counting = threading.Lock()
         self._room = threading.BoundedSemaphore(breadth)
-        self._idle: deque[tuple[Session, float]] = deque()
+        self._idle = IdleSessions(clock)
 
     def __repr__(self) -> str:
         return f"Warehouse({self._endpoint.url!r}, {self._id!r})"
@@ -145,7 +141,7 @@ class Warehouse:
             return WarehouseState(
                 self._id, str(it.get("name", "")), str(it.get("state", ""))
             )
-        raise SetupError(_no_such(self._id, doing))
+        raise SetupError(no_such(self._id, doing))
 
     def _start(self) -> None:
         """
@@ -159,11 +155,7 @@ class Warehouse:
         """
         Close the connections that no thread is using, within seconds.
         """
-        closing = []
-        with suppress(IndexError):
-            while True:
-                closing.append(begun(self._idle.pop()[0].close))
-        are_over(closing, _STOP_SECONDS)
+        self._idle.close(_STOP_SECONDS)
 
     def _when_started(self, sql: str, seconds: float) -> list[tuple[Any, ...]]:
         try:
@@ -182,8 +174,10 @@ class Warehouse:
 
     def _once(self, sql: str, seconds: float) -> list[tuple[Any, ...]]:
         with self._room:
-            session = self._borrowed()
-            doing = f"{_excerpt(sql)} on SQL warehouse {self._id}"
+            session = self._idle.borrowed() or self._opened(
+                _OPEN_SECONDS, self._statement_seconds
+            )
+            doing = f"{excerpt(sql)} on SQL warehouse {self._id}"
             future = begun(lambda: session.execute(sql))
             if not are_over([future], seconds):
                 self._give_up(session, future)
@@ -191,26 +185,13 @@ class Warehouse:
                 raise DeadlineError(msg)
             error = future.exception()
             if error is None:
-                self._keep(session)
+                self._idle.keep(session)
                 return future.result()
             fate, cause = self._fate(error, doing), stripped(error)
             self._put_back(session, error, fate)
             del error, future
             # The driver's exception is no context of ours, and in no frame.
             raise fate from cause
-
-    def _borrowed(self) -> Session:
-        with suppress(IndexError):
-            while True:
-                session, idle_from = self._idle.pop()
-                idle_seconds = self._clock.monotonic() - idle_from
-                if idle_seconds < _IDLE_SECONDS and not session.is_inherited:
-                    return session
-                session.drop()
-        return self._opened(_OPEN_SECONDS, self._statement_seconds)
-
-    def _keep(self, session: Session) -> None:
-        self._idle.append((session, self._clock.monotonic()))
 
     def _put_back(
         self, session: Session, error: BaseException, fate: ForwarderError
@@ -222,15 +203,13 @@ class Warehouse:
         if _driver().is_refusal(error) or (
             isinstance(fate, RefusedForNowError) and not is_unready
         ):
-            self._keep(session)
+            self._idle.keep(session)
             return
         if isinstance(fate, RefusedTokenError):
             self._tokens.forget(session.signature.token)
         session.drop()
         # What broke one has likely broken the others that lie idle.
-        with suppress(IndexError):
-            while True:
-                self._idle.pop()[0].drop()
+        self._idle.drop()
 
     def _opened(self, open_seconds: float, socket_seconds: float) -> Session:
         # Signing in has fates of its own; the driver would hide them.
@@ -266,7 +245,7 @@ class Warehouse:
             # A session that nobody knows of is none.
             return BusyError(str(fate))
         if isinstance(fate, MissingPathError):
-            return SetupError(_no_such(self._id, doing))
+            return SetupError(no_such(self._id, doing))
         return fate
 
     def _fate(self, error: BaseException, doing: str) -> ForwarderError:
@@ -312,18 +291,3 @@ def _drop_late(future: Future[Session]) -> None:
     """
     if future.exception() is None:
         future.result().drop()
-
-
-def _no_such(warehouse_id: str, doing: str) -> str:
-    return (
-        f"{doing} failed: there is no SQL warehouse {warehouse_id} in this workspace; "
-        "correct warehouse_id"
-    )
-
-
-def _excerpt(sql: str) -> str:
-    """
-    The beginning of a statement, without the remark before it.
-    """
-    text = " ".join(sql.split("*/\n", 1)[-1].split())
-    return text if len(text) <= _EXCERPT else f"{text[:_EXCERPT]}…"

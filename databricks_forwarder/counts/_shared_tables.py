@@ -7,13 +7,9 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from databricks_forwarder._databricks.count_statements import (
-    COUNTS,
-    NAMES,
-    create_counts,
-    create_names,
-)
+from databricks_forwarder._databricks.count_statements import COUNTS, create_counts
 from databricks_forwarder._databricks.fates import AlreadyThereError, MissingTableError
+from databricks_forwarder._databricks.name_statements import NAMES, create_names
 from databricks_forwarder._databricks.repeats import repeated
 
 if TYPE_CHECKING:

@@ -45,22 +45,19 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from databricks_forwarder._databricks.count_statements import (
-    AddCounts,
-    GiveNames,
-    HaveCountsGuard,
-    HaveNamesGuard,
-    SelectCounted,
-    SelectDays,
-    SelectNames,
-)
+from databricks_forwarder._databricks.count_statements import AddCounts
+from databricks_forwarder._databricks.name_statements import GiveNames
 from databricks_forwarder.counts._copy import CountsCopy
 from databricks_forwarder.counts._giving import newly_given
 from databricks_forwarder.counts._moving import Joining
+from databricks_forwarder.counts._shared_rows import (
+    is_counted,
+    learn_names,
+    read_totals,
+)
 from databricks_forwarder.counts._shared_tables import SharedTables
 from databricks_forwarder.counts._texts import kind_text
 from databricks_forwarder.errors import TransientError
@@ -89,8 +86,9 @@ class WarehouseEventCounts:
     Event counts that all hosts of a schema share, kept by a SQL warehouse.
 
     A load costs two queries and one MERGE: names and counts are read when it
-    begins, each once, and it is counted at its end. A name that is given costs
-    one MERGE and one query more.
+    begins, each once, and it is counted at its end. Names are read once more
+    where views are maintained. A name that is given costs one MERGE and one
+    query more.
 
     While the workspace is away, totals and names are those last read; on a host
     that never read any, there are none to go by. A name is given, and a load
@@ -140,7 +138,7 @@ class WarehouseEventCounts:
             return {}
         try:
             self._joining.join()
-            totals = self._read_totals(kinds_by_text, since)
+            totals = read_totals(self._tables, self._copy, kinds_by_text, since)
         except TransientError as error:
             self._fall_back(error)
             totals = self._copy.totals(kinds_by_text, since=since)
@@ -160,6 +158,8 @@ class WarehouseEventCounts:
         self._joining.join()
         days = [(kind_text(kind), on, messages) for kind, messages in counts.items()]
         self.add_days(load_id, days, on=on)
+        # What is asked next is asked for another load.
+        self._is_fresh = False
 
     def add_days(
         self, load_id: str, days: Sequence[tuple[str, date, int]], *, on: date
@@ -182,7 +182,7 @@ class WarehouseEventCounts:
         # Threads take turns: they would only meet as conflicts.
         with self._writing:
             for _ in range(_TRIES):
-                if self._is_counted(statement):
+                if is_counted(self._tables, statement):
                     return
         msg = f"counting load {load_id} in {self._tables.counts} failed; try again"
         raise TransientError(msg)
@@ -252,7 +252,7 @@ class WarehouseEventCounts:
 
     def _look_once(self) -> None:
         """
-        Look, if nobody has since the last totals; or go on with the last look.
+        Look, if nobody has since the last totals, or since a load was counted.
         """
         if self._is_fresh:
             return
@@ -264,45 +264,7 @@ class WarehouseEventCounts:
         self._is_fresh = True
 
     def _look(self) -> None:
-        """
-        Read the names given since the last look.
-        """
-        known = self._copy.generation() or 0
-        rows = self._tables.run(SelectNames(self._tables.names, known))
-        steps = [step for owner, _, step in rows if not owner]
-        if not steps:
-            self._tables.run(HaveNamesGuard(self._tables.names))
-        generation = max(steps, default=0)
-        if generation < known:
-            _log.warning("%s was made anew; names are read again", self._tables.names)
-            rows = self._tables.run(SelectNames(self._tables.names, 0))
-        self._copy.learn_names(
-            [(owner, name) for owner, name, step in rows if owner],
-            generation=generation,
-            anew=generation < known,
-        )
-
-    def _read_totals(self, kinds: Collection[str], since: date) -> Mapping[str, int]:
-        rows = self._tables.run(SelectDays(self._tables.counts, kinds, since))
-        days = [(kind, day, messages) for kind, day, messages in rows]
-        self._copy.learn_days(kinds, days, kept_since=since)
-        totals: Counter[str] = Counter()
-        for kind, _, messages in days:
-            totals[kind] += messages
-        return totals
-
-    def _is_counted(self, statement: AddCounts) -> bool:
-        """
-        Count a load, or find that it is; False when there was no guard yet.
-        """
-        ((_, updated, *_),) = self._tables.run(statement)
-        if updated:
-            return True
-        rows = self._tables.run(SelectCounted(self._tables.counts, statement.load_id))
-        found = {load_id for (load_id,) in rows}
-        if "" not in found:
-            self._tables.run(HaveCountsGuard(self._tables.counts))
-        return statement.load_id in found
+        learn_names(self._tables, self._copy)
 
     def _fall_back(self, error: TransientError) -> None:
         """

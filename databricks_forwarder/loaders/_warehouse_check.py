@@ -12,29 +12,32 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from databricks_forwarder._databricks.count_statements import (
-    COUNTS,
-    NAMES,
-    TryWriting,
-)
+from databricks_forwarder._databricks.count_statements import COUNTS, TryWriting
 from databricks_forwarder._databricks.fates import (
     AlreadyThereError,
     MissingTableError,
     MissingVolumeError,
 )
+from databricks_forwarder._databricks.load_statements import CopyInto, CountLoad
+from databricks_forwarder._databricks.name_statements import NAMES
 from databricks_forwarder._databricks.repeats import repeated
+from databricks_forwarder._databricks.schema_statements import (
+    SelectSchema,
+    SelectVolume,
+)
 from databricks_forwarder._databricks.statements import (
     AddColumns,
-    CopyInto,
-    CountLoad,
     CreateTable,
     CreateVolume,
     DropTable,
     DropVolume,
     SelectOne,
-    SelectSchema,
-    SelectVolume,
     identifier,
+)
+from databricks_forwarder._databricks.view_statements import (
+    AlterView,
+    CreateView,
+    DropView,
 )
 from databricks_forwarder._disk import disk_errors
 from databricks_forwarder._parquet import write_table
@@ -53,9 +56,15 @@ _COMMENT = "Made by a check of databricks-forwarder, and dropped by it."
 _FILE = "check.parquet"
 
 
-def findings(client: DatabricksClient) -> Iterator[Finding]:
+def findings(
+    client: DatabricksClient, *, with_views: bool = False
+) -> Iterator[Finding]:
     """
     Try everything that a load does, from signing in on.
+
+    Args:
+        client: The workspace.
+        with_views: Whether loads see to views, too.
 
     Yields:
         One finding for each thing; where it has a problem, what rests on it
@@ -77,7 +86,7 @@ def findings(client: DatabricksClient) -> Iterator[Finding]:
         yield finding
     if is_sound:
         with ExitStack() as after:
-            yield from _Trial(client, after).findings()
+            yield from _Trial(client, after, with_views=with_views).findings()
         yield from _tried({"counting with other hosts": lambda: _try_counting(client)})
 
 
@@ -132,9 +141,12 @@ class _Trial:
     A file and a table with names of their own; *after* takes them away.
     """
 
-    def __init__(self, client: DatabricksClient, after: ExitStack) -> None:
+    def __init__(
+        self, client: DatabricksClient, after: ExitStack, *, with_views: bool
+    ) -> None:
         self._client = client
         self._after = after
+        self._with_views = with_views
         self._load_id = f"check-{secrets.token_hex(6)}"
         self._table = client.table(f"_{self._load_id.replace('-', '_')}")
         self._volume = client.volume
@@ -158,6 +170,8 @@ class _Trial:
         steps = {"creating a table": self._create, "adding a column": self._add}
         if is_staged:
             steps |= {"loading rows": self._load, "reading the rows": self._count}
+        if self._with_views:
+            steps |= {"making a view": self._show, "reading the view": self._see}
         yield from _tried(steps)
         yield from _tried({"removing what was made": self._after.close})
 
@@ -202,6 +216,17 @@ class _Trial:
             cluster_by="_load_id",
         )
         _run(self._client, statement)
+
+    def _show(self) -> None:
+        view = self._client.table(f"{self._table.name}_all")
+        self._after.callback(_run, self._client, DropView(view))
+        query = f"SELECT * FROM {self._table}"  # noqa: S608  # a quoted name
+        _run(self._client, CreateView(view, query, _COMMENT))
+        _run(self._client, AlterView(view, f"{query} WHERE `_load_id` IS NOT NULL"))
+
+    def _see(self) -> None:
+        view = self._client.table(f"{self._table.name}_all")
+        _run(self._client, CountLoad(view, self._load_id))
 
     def _add(self) -> None:
         _run(self._client, AddColumns(self._table, {("more",): pa.string()}))

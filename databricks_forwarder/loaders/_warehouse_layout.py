@@ -16,7 +16,7 @@ import json
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from databricks_forwarder._databricks.count_statements import COUNTS, NAMES
+from databricks_forwarder._databricks.count_statements import COUNTS
 from databricks_forwarder._databricks.fates import (
     MissingTableError,
     UnknownOutcomeError,
@@ -30,11 +30,12 @@ from databricks_forwarder._databricks.layout_statements import (
     SetProperties,
     Vacuum,
 )
+from databricks_forwarder._databricks.name_statements import NAMES
 from databricks_forwarder._databricks.repeats import repeated
 from databricks_forwarder.errors import ForwarderError, TransientError
+from databricks_forwarder.loaders._each_table import of_each
 from databricks_forwarder.loaders._intervals import interval, spelled
 from databricks_forwarder.loaders._vacuums import refuse_hasty
-from databricks_forwarder.loaders._warehouse_creating import CLUSTERED_ON
 from databricks_forwarder.loaders._warehouse_erasing import placed_tables
 from databricks_forwarder.maintenance import (
     DEFAULT_KEPT,
@@ -51,23 +52,31 @@ if TYPE_CHECKING:
     from databricks_forwarder._databricks.statements import Statement
     from databricks_forwarder.maintenance import Work
 
-__all__ = ["done_to", "layout_of", "spell", "tables_of"]
+__all__ = ["done_to", "layouts_of", "spell"]
 
 _KEPT = "delta.deletedFileRetentionDuration"
+_CLUSTERED_ON = "_event_timestamp"
 _LOG_KEPT = "delta.logRetentionDuration"
 
 # As a person reads it in the answer to DESCRIBE TABLE EXTENDED.
 _TENDED = "Predictive Optimization"
 
 
-def tables_of(client: DatabricksClient) -> Collection[TableName]:
+def layouts_of(
+    client: DatabricksClient, tables: Collection[TableName] | None
+) -> Sequence[TableLayout]:
     """
-    The tables of the schema with this library's columns, and its own two.
+    Look at tables, side by side; None for the schema's of this library.
     """
-    return [*map(TableName, (COUNTS, NAMES)), *placed_tables(client)]
+    if tables is None:
+        tables = [*map(TableName, (COUNTS, NAMES)), *placed_tables(client)]
+    found = of_each(
+        lambda table: _layout_of(client, table), tables, breadth=client.breadth
+    )
+    return [each for each in found.values() if each is not None]
 
 
-def layout_of(client: DatabricksClient, table: TableName) -> TableLayout | None:
+def _layout_of(client: DatabricksClient, table: TableName) -> TableLayout | None:
     """
     Look at a table, without reading it; None if it is not there.
     """
@@ -111,7 +120,7 @@ def _statement(client: DatabricksClient, table: TableName, work: Work) -> Statem
     name = client.table(table)
     statements: dict[Work, Statement] = {
         "compact": Optimize(name),
-        "cluster": ClusterBy(name, [CLUSTERED_ON]),
+        "cluster": ClusterBy(name, [_CLUSTERED_ON]),
         "retain": SetProperties(name, {_KEPT: spelled(DEFAULT_KEPT)}),
         "vacuum": Vacuum(name),
     }

@@ -19,58 +19,50 @@ levels and write conflicts", read 2026-11-23.
 
 from __future__ import annotations
 
-from contextlib import closing
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from databricks_forwarder._breadth import side_by_side
-from databricks_forwarder._databricks.fates import (
-    AlreadyThereError,
-    MissingPathError,
-    MissingTableError,
-)
+from databricks_forwarder._databricks.fates import MissingTableError
+from databricks_forwarder._databricks.load_statements import CountRows
+from databricks_forwarder._databricks.move_statements import SelectKinds
 from databricks_forwarder._databricks.repeats import repeated
-from databricks_forwarder._databricks.statements import (
-    MAX_COPY_FILES,
-    AddColumns,
-    CopyInto,
-    CountLoad,
-    CountRows,
-    SelectColumns,
-)
-from databricks_forwarder._databricks.types import from_sql_type
-from databricks_forwarder.errors import PermanentError, SchemaError
-from databricks_forwarder.loaders import _warehouse_layout
-from databricks_forwarder.loaders._schemas import added, covers, widened
+from databricks_forwarder._table_columns import schema_of
+from databricks_forwarder.errors import SchemaError
+from databricks_forwarder.loaders._each_table import of_each
+from databricks_forwarder.loaders._said import kind_said
 from databricks_forwarder.loaders._small_files import SmallFileTally
+from databricks_forwarder.loaders._warehouse_backfill import Move
 from databricks_forwarder.loaders._warehouse_check import findings
-from databricks_forwarder.loaders._warehouse_creating import creation, unseen
+from databricks_forwarder.loaders._warehouse_copying import copied, thousands
 from databricks_forwarder.loaders._warehouse_erasing import (
     delete_places,
     placed_tables,
     places_in,
 )
+from databricks_forwarder.loaders._warehouse_layout import done_to, layouts_of, spell
+from databricks_forwarder.loaders._warehouse_tables import WarehouseTables
 from databricks_forwarder.model import LoadResult, RowCount
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from databricks_forwarder._databricks.client import DatabricksClient
     from databricks_forwarder._databricks.statements import Statement
     from databricks_forwarder.erasure import Place
+    from databricks_forwarder.loaders._warehouse_views import WarehouseViews
     from databricks_forwarder.maintenance import Done, SmallFiles, TableLayout, Work
-    from databricks_forwarder.model import Finding, LoadId, StagedFile, TableName
+    from databricks_forwarder.model import (
+        EventKind,
+        Finding,
+        LoadId,
+        StagedFile,
+        TableName,
+    )
     from databricks_forwarder.mparticle.person import Person
 
 __all__ = ["WarehouseLoader"]
-
-_T = TypeVar("_T")
-
-# How often the thread that waits for counts looks up; nothing depends on it.
-_LOOK_SECONDS = 60.0
 
 
 class WarehouseLoader:
@@ -83,14 +75,16 @@ class WarehouseLoader:
 
     Args:
         client: The workspace; the one that the stager has.
+        views: The schema's views, kept up to date with its tables; None for
+            none.
     """
 
-    def __init__(self, client: DatabricksClient) -> None:
+    def __init__(
+        self, client: DatabricksClient, views: WarehouseViews | None = None
+    ) -> None:
         self._client = client
-        # As last seen, None for a table that is not there. A table only ever
-        # gets more columns, so what was covered stays covered.
-        self._held: dict[TableName, pa.Schema | None] = {}
-        self._wanted: dict[TableName, pa.Schema] = {}
+        self._views = views
+        self._tables = WarehouseTables(client, views)
         self._small = SmallFileTally()
 
     @property
@@ -104,9 +98,36 @@ class WarehouseLoader:
         """
         Ask for the columns of those of *tables* that were not seen yet.
         """
-        unseen = [table for table in tables if self._held.get(table) is None]
-        if unseen:
-            repeated(lambda: self._look(unseen), self._client.clock)
+        self._tables.survey(tables)
+
+    def expect(
+        self,
+        common: TableName,
+        own: Mapping[TableName, EventKind],
+        coming: Mapping[TableName, pa.Schema],
+        /,
+    ) -> None:
+        """
+        Make tables that are not there, then views that show all of them at once.
+        """
+        if self._views is None or self._views.is_off:
+            return
+        new = {
+            table: schema
+            for table, schema in coming.items()
+            if self._tables.held(table) is None
+        }
+        made = of_each(
+            lambda table: self._tables.is_made(table, new[table]),
+            new,
+            breadth=self.breadth,
+        )
+        shown = {
+            table: self._tables.held(table)
+            for table, is_made in made.items()
+            if is_made
+        }
+        self._views.expect(common, own, shown)
 
     def state(self) -> str | None:
         """
@@ -120,10 +141,7 @@ class WarehouseLoader:
 
         The platform adds fields inside structs, not inside lists and maps.
         """
-        self._wanted[table] = schema
-        held = self._held.get(table)
-        if held is None or not covers(held, schema, table):
-            repeated(lambda: self._widen(table, schema), self._client.clock)
+        self._tables.prepare(table, schema)
 
     def load(
         self, load_id: LoadId, table: TableName, files: Sequence[StagedFile], /
@@ -135,10 +153,9 @@ class WarehouseLoader:
         """
         was_repeat = True
         row_count = 0
-        for some in _thousands(files):
+        for some in thousands(files):
             was_there = self._load_prepared(load_id, table, some, row_count)
-            if not was_there:
-                self._small.add(table, some)
+            self._small.add(table, () if was_there else some)
             was_repeat &= was_there
             row_count += sum(file.row_count for file in some)
         return LoadResult(row_count, was_repeat=was_repeat and bool(files))
@@ -149,7 +166,11 @@ class WarehouseLoader:
         """
         Count the rows of a batcher's loads: a query a table, side by side.
         """
-        counts = self._of_each(lambda table: self._count(batcher_id, table), tables)
+        counts = of_each(
+            lambda table: self._count(batcher_id, table),
+            tables,
+            breadth=self.breadth,
+        )
         return {table: each for table, each in counts.items() if each is not None}
 
     def places(self, person: Person, /) -> Mapping[TableName, Sequence[Place]]:
@@ -157,8 +178,10 @@ class WarehouseLoader:
         Ask for the tables of the schema, then each of them, side by side.
         """
         client = self._client
-        found = self._of_each(
-            lambda table: places_in(client, table, person), placed_tables(client)
+        found = of_each(
+            lambda table: places_in(client, table, person),
+            placed_tables(client),
+            breadth=self.breadth,
         )
         return {table: places for table, places in found.items() if places}
 
@@ -168,17 +191,47 @@ class WarehouseLoader:
         """
         return delete_places(self._client, table, places)
 
+    def kinds(self, common: TableName, /) -> Collection[EventKind]:
+        """
+        The kinds that have rows in the common table: one query.
+        """
+        statement = SelectKinds(self._client.table(common))
+        try:
+            rows = repeated(lambda: self._run(statement), self._client.clock)
+        except MissingTableError:
+            return ()
+        return {kind_said(*row) for row in rows}
+
+    def move(self, kind: EventKind, common: TableName, own: TableName, /) -> int:
+        """
+        Move a kind's rows out of the common table into its own, by steps.
+
+        While a step is taken, the views show the rows of its loads twice.
+        """
+        self.prepare(own, schema_of(kind.event_type))
+        self._tables.look([common, own])
+        held, columns = self._tables.held(common), self._tables.held(own)
+        moving = Move(
+            client=self._client,
+            kind=kind,
+            common=common,
+            own=own,
+            held=pa.schema([]) if held is None else held,
+            columns=schema_of(kind.event_type) if columns is None else columns,
+        )
+        moved = 0
+        while (count := moving.step()) is not None:
+            moved += count
+        return moved
+
     def layouts(
         self, tables: Collection[TableName] | None = None, /, *, at: datetime
     ) -> Sequence[TableLayout]:
         """
         Ask for each table's details, two statements a table, side by side.
         """
-        client, mark = self._client, self._small.mark()
-        look = _warehouse_layout.layout_of
-        wanted = _warehouse_layout.tables_of(client) if tables is None else tables
-        found = self._of_each(lambda table: look(client, table), wanted)
-        seen = [each for each in found.values() if each is not None]
+        mark = self._small.mark()
+        seen = layouts_of(self._client, tables)
         self._small.learn(seen, mark, tables, at=at)
         return seen
 
@@ -186,13 +239,13 @@ class WarehouseLoader:
         """
         Spell the SQL.
         """
-        return _warehouse_layout.spell(self._client, table, work)
+        return spell(self._client, table, work)
 
     def maintain(self, table: TableName, work: Work, /) -> Done:
         """
         Run the statement; it is found by its mark in the query history.
         """
-        return _warehouse_layout.done_to(self._client, table, work)
+        return done_to(self._client, table, work)
 
     def small_files(self) -> SmallFiles:
         """
@@ -210,23 +263,10 @@ class WarehouseLoader:
         """
         Check, and tell each thing as it was tried: a warehouse may have to start.
         """
-        return findings(self._client)
-
-    def _of_each(
-        self, call: Callable[[TableName], _T], tables: Collection[TableName]
-    ) -> Mapping[TableName, _T]:
-        """
-        Call for each table, side by side.
-        """
-        calls = side_by_side(
-            call,
-            list(tables),
-            breadth=self.breadth,
-            beat=_do_nothing,
-            beat_seconds=_LOOK_SECONDS,
-        )
-        with closing(calls):
-            return {table: future.result() for table, future in calls}
+        views = None if self._views is None or self._views.is_off else self._views
+        yield from findings(self._client, with_views=views is not None)
+        if views is not None:
+            yield from views.problems()
 
     def _count(
         self, batcher_id: str, table: TableName
@@ -238,38 +278,6 @@ class WarehouseLoader:
             return None
         return {load_id: RowCount(count, count - once) for load_id, count, once in rows}
 
-    def _look(self, tables: Collection[TableName]) -> None:
-        client = self._client
-        statement = SelectColumns(
-            client.settings.catalog_name, client.settings.schema_name, tables
-        )
-        columns: dict[str, list[pa.Field]] = {table: [] for table in tables}
-        for table, column, type_ in self._run(statement):
-            columns[table].append(pa.field(column, _type_of(type_)))
-        for table in tables:
-            self._held[table] = pa.schema(columns[table]) if columns[table] else None
-
-    def _widen(self, table: TableName, schema: pa.Schema) -> None:
-        if table not in self._held:
-            self._look([table])
-        held = self._held.pop(table)
-        grown = widened(held or pa.schema([]), schema, table)
-        if held is None:
-            self._create(table, grown)
-        elif new := added(held, grown, table):
-            self._run(AddColumns(self._client.table(table), new))
-        self._held[table] = grown
-
-    def _create(self, table: TableName, columns: pa.Schema) -> None:
-        name = self._client.table(table)
-        try:
-            self._run(creation(name, columns))
-        except AlreadyThereError as error:
-            self._look([table])
-            if self._held[table] is not None:
-                raise
-            raise unseen(name, self._client.settings.client_id) from error
-
     def _load_prepared(
         self,
         load_id: LoadId,
@@ -278,72 +286,15 @@ class WarehouseLoader:
         earlier_count: int,
     ) -> bool:
         def copy() -> bool:
-            return self._copy(load_id, table, files, earlier_count)
+            return copied(self._client, load_id, table, files, earlier_count)
 
         try:
             return repeated(copy, self._client.clock)
         except (MissingTableError, SchemaError):
             # Dropped, or made anew by somebody, since it was looked at.
-            if table not in self._wanted:
+            if not self._tables.prepare_anew(table):
                 raise
-            self._held.pop(table, None)
-            self.prepare(table, self._wanted[table])
             return repeated(copy, self._client.clock)
-
-    def _copy(
-        self,
-        load_id: LoadId,
-        table: TableName,
-        files: Sequence[StagedFile],
-        earlier_count: int,
-    ) -> bool:
-        """
-        Load some files; whether the table held them already.
-
-        Args:
-            load_id: The load.
-            table: Where to.
-            files: At most a thousand.
-            earlier_count: Rows of the load's files before these.
-        """
-        (folder,) = {str(PurePosixPath(file.uri).parent) for file in files}
-        names = [PurePosixPath(file.uri).name for file in files]
-        target = self._client.table(table)
-        expected = sum(file.row_count for file in files)
-        try:
-            ((_, inserted, *_),) = self._run(CopyInto(target, load_id, folder, names))
-        except MissingPathError:
-            # Loaded and then removed, or never loaded: the rows tell.
-            ((there,),) = self._run(CountLoad(target, load_id))
-            if there < earlier_count + expected:
-                raise
-            return True
-        if inserted not in {0, expected}:
-            msg = (
-                f"load {load_id} put {inserted} rows into table {table}, its files "
-                f"have {expected}; compare them before it is carried on"
-            )
-            raise PermanentError(msg)
-        return bool(inserted == 0)
 
     def _run(self, statement: Statement) -> Sequence[tuple[Any, ...]]:
         return self._client.warehouse.run(statement.to_sql())
-
-
-def _do_nothing() -> None:
-    """
-    Keep nothing alive: no load is out.
-    """
-
-
-def _type_of(text: str) -> pa.DataType:
-    # What can't be read fails its own table, when the rows want that column.
-    try:
-        return from_sql_type(text)
-    except ValueError:
-        return pa.opaque(pa.null(), text, "databricks")
-
-
-def _thousands(files: Sequence[StagedFile]) -> Iterator[Sequence[StagedFile]]:
-    for first in range(0, len(files), MAX_COPY_FILES):
-        yield files[first : first + MAX_COPY_FILES]

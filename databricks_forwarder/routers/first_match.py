@@ -8,18 +8,19 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from databricks_forwarder._abilities import offers
-from databricks_forwarder.errors import ConfigurationError
-from databricks_forwarder.protocols import (
+from databricks_forwarder.abilities import (
     GroupingRouter,
     LearningRouter,
     PreviewingRouter,
+    PromotingRouter,
 )
+from databricks_forwarder.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from datetime import datetime
 
-    from databricks_forwarder.model import EventKey, LoadId, Table
+    from databricks_forwarder.model import EventKey, EventKind, LoadId, Table, TableName
     from databricks_forwarder.mparticle.batch import Batch
     from databricks_forwarder.protocols import Router
 
@@ -33,7 +34,8 @@ class FirstMatch:
     A router is asked only for the keys that those before it left out. What was
     loaded is told to all that learn, with the messages of all keys: mParticle
     counts everything that was forwarded, whichever table it went to. Groups
-    are named by the first router that names any, and by no other.
+    are named by the first router that names any, and by no other; which kinds have
+    tables of their own is told by the first router that gives any.
 
     It can preview if all of them can. Each then previews for itself: where two
     of them would each give one and the same new name, the preview shows it
@@ -48,16 +50,21 @@ class FirstMatch:
 
     group: Callable[[Batch], str | None]
     preview: Callable[..., Mapping[EventKey, Table | None]]
+    promoted: Callable[[Collection[EventKind]], Mapping[EventKind, TableName]]
 
     def __init__(self, *routers: Router) -> None:
         if not routers:
             raise ConfigurationError("FirstMatch needs at least one router")
         self.routers = routers
-        # Both are set only if they can do their work: who has a `group` is asked
+        # All are set only if they can do their work: who has a `group` is asked
         # for each batch, and who has a `preview` must give no name.
         for router in routers:
             if offers(router, GroupingRouter):
                 self.group = router.group
+                break
+        for router in routers:
+            if offers(router, PromotingRouter):
+                self.promoted = router.promoted
                 break
         if all(offers(router, PreviewingRouter) for router in routers):
             self.preview = self._preview

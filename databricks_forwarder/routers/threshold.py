@@ -17,7 +17,7 @@ from databricks_forwarder.mparticle.names import common_name, kind_name, owner_o
 from databricks_forwarder.routers._giving import Proposed, give_names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from databricks_forwarder.model import EventKey, EventKind, LoadId
     from databricks_forwarder.protocols import EventCounts, Naming
@@ -125,6 +125,16 @@ class ThresholdRouter:
         Count the messages to the day of *at*.
         """
         self.counts.add(load_id, _by_kind(counts), on=_day(at))
+
+    def promoted(
+        self, kinds: Collection[EventKind], /
+    ) -> Mapping[EventKind, TableName]:
+        """
+        The tables of their own that *kinds* were given, rare or frequent now.
+        """
+        owners = {kind: owner_of(kind) for kind in kinds if kind.event_type is not None}
+        given = self.counts.given(list(owners.values()))
+        return {kind: given[owner] for kind, owner in owners.items() if owner in given}
 
     @property
     def _window(self) -> timedelta:

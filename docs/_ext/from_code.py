@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from databricks_forwarder import protocols
+from databricks_forwarder import abilities, protocols
 from databricks_forwarder._table_columns import OWN_COLUMNS, schema_of
 from databricks_forwarder.mparticle.batch import BODIES
 from databricks_forwarder.testing import contracts
@@ -81,7 +81,11 @@ def _members(contract: type) -> Iterator[tuple[str, Any]]:
 
 def _clauses_page() -> str:
     tests = tests_by_clause()
-    owed = {name: clauses(getattr(protocols, name)) for name in protocols.__all__}
+    owed = {
+        name: clauses(getattr(module, name))
+        for module in (protocols, abilities)
+        for name in module.__all__
+    }
     owed["A stager and a loader together"] = clauses(destination)
     lines: list[str] = []
     for name in (name for name, numbered in owed.items() if numbered):

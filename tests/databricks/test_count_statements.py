@@ -11,16 +11,18 @@ import sqlglot
 
 from databricks_forwarder._databricks.count_statements import (
     COUNTS,
-    NAMES,
     AddCounts,
-    GiveNames,
     HaveCountsGuard,
-    HaveNamesGuard,
     SelectCounted,
     SelectDays,
-    SelectNames,
     TryWriting,
     create_counts,
+)
+from databricks_forwarder._databricks.name_statements import (
+    NAMES,
+    GiveNames,
+    HaveNamesGuard,
+    SelectNames,
     create_names,
 )
 from databricks_forwarder._databricks.statements import Name, Statement

@@ -13,20 +13,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlglot import expressions as exp
 
-from databricks_forwarder._databricks.statements import (
-    AddColumns,
+from databricks_forwarder._databricks.load_statements import (
     CopyInto,
     CountLoad,
     CountRows,
+)
+from databricks_forwarder._databricks.schema_statements import (
+    SelectColumns,
+    SelectSchema,
+    SelectVolume,
+)
+from databricks_forwarder._databricks.statements import (
+    AddColumns,
     CreateTable,
     CreateVolume,
     DropTable,
     DropVolume,
     Name,
-    SelectColumns,
     SelectOne,
-    SelectSchema,
-    SelectVolume,
     Statement,
     identifier,
     literal,

@@ -9,7 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from databricks_forwarder._databricks.types import from_sql_type, to_sql_type
+from databricks_forwarder._databricks.types import (
+    from_sql_type,
+    to_sql_type,
+    told_type,
+)
 from databricks_forwarder._table_columns import schema_of
 from databricks_forwarder.loaders._schemas import widened
 from databricks_forwarder.model import TableName
@@ -129,3 +133,11 @@ def test_any_field_name_comes_back(name: str) -> None:
     type_ = pa.struct({name: pa.int64(), "after": pa.string()})
 
     assert type_ == from_sql_type(to_sql_type(type_))
+
+
+def test_what_the_catalog_tells_is_taken_as_told() -> None:
+    """
+    A type that can't be read is a type of its own, and costs no other column.
+    """
+    assert pa.int64() == told_type("bigint")
+    assert pa.opaque(pa.null(), "no <type", "databricks") == told_type("no <type")

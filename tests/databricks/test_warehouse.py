@@ -497,7 +497,8 @@ def test_a_deadline_is_the_platform_s_too(
     warehouse = warehouses(statement_seconds=77.5)
     warehouse.run("SELECT 1 AS one")
 
-    ((session, _),) = warehouse._idle
+    session = warehouse._idle.borrowed()
+    assert session is not None
     configuration = session._connection.session.session_configuration
     assert configuration is not None
     assert "78" == configuration["STATEMENT_TIMEOUT"]

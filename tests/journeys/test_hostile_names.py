@@ -126,9 +126,21 @@ class Ground:
         """
         return {
             name: self.ask(f"SELECT * FROM `{name.replace('`', '``')}`")
-            for (_, schema, name) in existing("TABLE")
-            if schema == self.settings.schema_name and name not in {CANARY, *COUNTS}
+            for name in self._names()
+            if name not in {CANARY, *COUNTS, *self.views()}
         }
+
+    def views(self) -> set[str]:
+        """
+        The names of all views.
+        """
+        catalog = workspace()._engine._catalog
+        place = f"main.{self.settings.schema_name}"
+        return {name for name in self._names() if catalog.view(f"{place}.{name}")}
+
+    def _names(self) -> set[str]:
+        schema = self.settings.schema_name
+        return {name for _, within, name in existing("TABLE") if within == schema}
 
 
 @contextmanager
@@ -149,7 +161,8 @@ def ground(own: DatabricksSettings | None = None) -> Iterator[Ground]:
         assert [{"song": "la"}] == made.ask(f"SELECT * FROM {CANARY}")
         assert before <= everything()
         assert {own.schema_name} >= {schema for _, _, schema, *_ in new}
-        assert len(new) == len(places() - on_disk)
+        # A view has no place of its own.
+        assert len(new) - len(made.views()) == len(places() - on_disk)
         assert {("VOLUME", "main", own.schema_name, VOLUME)} >= {
             each for each in new if each[0] != "TABLE"
         }
@@ -221,7 +234,12 @@ def assert_only_expected(ground: Ground, tables: Iterable[str]) -> None:
         for key in ("create", "select", "merge")
         for table in COUNTS
     }
-    found = {said(sql) for sql in ground.sent} - counted
+    shown = {("select", "main.information_schema.tables")} | {
+        (key, f"{schema}.{view}")
+        for key in ("create", "alter")
+        for view in ground.views()
+    }
+    found = {said(sql) for sql in ground.sent} - counted - shown
 
     (made,) = {sql for sql, table in found if not table}
     assert made.startswith(f"{volume} COMMENT 'Files")

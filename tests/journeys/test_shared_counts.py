@@ -124,11 +124,11 @@ def test_two_names_that_become_one_are_told_apart_across_hosts(
     assert [f"{first} {second}"] * 2 == both
 
 
-def test_a_load_costs_three_statements_more(
+def test_a_load_costs_four_statements_more(
     settings: DatabricksSettings, tmp_path: Path
 ) -> None:
     """
-    Names and counts are read before its first table is loaded, counts written last.
+    Names and counts are read before it is routed, names again for the views.
     """
     with forwarder(settings, tmp_path / "1.db") as one:
         forward(one, "SignUp", "Other")
@@ -138,6 +138,7 @@ def test_a_load_costs_three_statements_more(
     assert [
         "SELECT _forwarder_tables",
         "SELECT _forwarder_event_counts",
+        "SELECT _forwarder_tables",
         f"COPY {settings.schema_name}_otherevents",
         "MERGE _forwarder_event_counts",
     ] == statements(settings)[before:]

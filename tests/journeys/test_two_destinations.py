@@ -91,7 +91,7 @@ def workspace_tables(settings: DatabricksSettings) -> dict[str, pa.Table]:
     """
     names = workspace().query(
         "SELECT table_name FROM main.information_schema.tables "
-        f"WHERE table_schema = '{settings.schema_name}'"
+        f"WHERE table_schema = '{settings.schema_name}' AND table_type <> 'VIEW'"
     )
     return {
         name: workspace().query(f"SELECT * FROM main.{settings.schema_name}.`{name}`")

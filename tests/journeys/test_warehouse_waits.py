@@ -49,9 +49,11 @@ def _deadline(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     run = Warehouse.run
 
-    def hurried(warehouse: Warehouse, sql: str) -> list[tuple[Any, ...]]:
+    def hurried(
+        warehouse: Warehouse, sql: str, *, seconds: float | None = None
+    ) -> list[tuple[Any, ...]]:
         hangs = "COPY INTO" in sql and TABLE in sql and not walk.all_struck
-        return run(warehouse, sql, seconds=1.0 if hangs else None)
+        return run(warehouse, sql, seconds=1.0 if hangs else seconds)
 
     monkeypatch.setattr(Warehouse, "run", hurried)
     # So that the client soon hears how the statement is called.

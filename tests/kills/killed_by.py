@@ -28,6 +28,8 @@ CALLS: Mapping[tuple[str, str], tuple[int, ...]] = {
     ("batcher", "note"): (1, 2, 3, 4),
     ("stager", "stage"): (1, 2, 3),
     ("loader", "survey"): (1,),
+    ("router", "promoted"): (1,),
+    ("loader", "expect"): (1,),
     ("loader", "prepare"): (1, 2),
     ("loader", "load"): (1, 2, 3),
     ("router", "loaded"): (1, 2),
@@ -35,8 +37,8 @@ CALLS: Mapping[tuple[str, str], tuple[int, ...]] = {
     ("batcher", "commit"): (1, 2),
     ("stager", "discard"): (1, 2),
 }
-# A lake has nothing to survey.
-_OF_WORKSPACES = {("loader", "survey")}
+# A lake has nothing to survey, and no views.
+_OF_WORKSPACES = {("loader", "survey"), ("router", "promoted"), ("loader", "expect")}
 
 
 def kills_of(destination: str) -> list[Kill]:

@@ -96,8 +96,11 @@ def _lake_rows(lake: Path) -> Iterator[tuple[str, list[tuple[Row, LoadId]]]]:
 def _workspace_rows(
     workspace: Workspace,
 ) -> Iterator[tuple[str, list[tuple[Row, LoadId]]]]:
-    names = workspace.query("SHOW TABLES").column("tableName").to_pylist()
-    for name in names:
+    names = workspace.query(
+        "SELECT table_name FROM information_schema.tables "
+        "WHERE table_schema = current_schema() AND table_type <> 'VIEW'"
+    )
+    for name in names.column("table_name").to_pylist():
         if name.startswith("_forwarder_"):
             continue
         rows = workspace.query(

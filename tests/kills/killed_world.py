@@ -105,7 +105,7 @@ class World:
         """
         How a process reaches the workspace, if there is one.
         """
-        return None if self.workspace is None else _reached(self.workspace)
+        return None if self.workspace is None else reached(self.workspace)
 
     def live(self, kill: Kill | None = None, **more: Any) -> bool:
         """
@@ -204,7 +204,10 @@ class World:
         return was_killed
 
 
-def _reached(workspace: Workspace) -> dict[str, str]:
+def reached(workspace: Workspace) -> dict[str, str]:
+    """
+    How a process reaches a workspace, and as whom.
+    """
     settings = workspace.settings
     return {
         "deployment_name": settings.deployment_name,

@@ -21,7 +21,7 @@ from databricks_forwarder.model import TableName
 
 class CountsNothing(DeltaLoader):
     """
-    L10: knows of no small file.
+    L11: knows of no small file.
     """
 
     def small_files(self) -> SmallFiles:
@@ -33,7 +33,7 @@ class CountsNothing(DeltaLoader):
 
 class LooksAtOne(DeltaLoader):
     """
-    L10: tells of a table only.
+    L11: tells of a table only.
     """
 
     def layouts(self, *args: Any, at: Any) -> Sequence[TableLayout]:
@@ -45,7 +45,7 @@ class LooksAtOne(DeltaLoader):
 
 class StopsAtProblems(DeltaLoader):
     """
-    L10: raises what one table has.
+    L11: raises what one table has.
     """
 
     def layouts(self, *args: Any, at: Any) -> Sequence[TableLayout]:
@@ -61,7 +61,7 @@ class StopsAtProblems(DeltaLoader):
 
 class ForgetsRows(DeltaLoader):
     """
-    L11: loses rows by compacting.
+    L12: loses rows by compacting.
     """
 
     def maintain(self, table: TableName, work: Any, /) -> Done:
@@ -76,7 +76,7 @@ class ForgetsRows(DeltaLoader):
 
 class VacuumsAtOnce(DeltaLoader):
     """
-    L12: takes what is unused now.
+    L13: takes what is unused now.
     """
 
     def maintain(self, table: TableName, work: Any, /) -> Done:
@@ -93,7 +93,7 @@ class VacuumsAtOnce(DeltaLoader):
 
 class CountsTwice(DeltaLoader):
     """
-    L10: tells more files than there are.
+    L11: tells more files than there are.
     """
 
     def layouts(self, *args: Any, at: Any) -> Sequence[TableLayout]:
@@ -108,12 +108,12 @@ class CountsTwice(DeltaLoader):
     ("part", "clauses"),
     [
         (DeltaLoader, set()),
-        (CountsNothing, {"L10"}),
-        (CountsTwice, {"L10", "L11"}),
-        (LooksAtOne, {"L10"}),
-        (StopsAtProblems, {"L10"}),
-        (ForgetsRows, {"L11", "L12"}),
-        (VacuumsAtOnce, {"L12"}),
+        (CountsNothing, {"L11"}),
+        (CountsTwice, {"L11", "L12"}),
+        (LooksAtOne, {"L11"}),
+        (StopsAtProblems, {"L11"}),
+        (ForgetsRows, {"L12", "L13"}),
+        (VacuumsAtOnce, {"L13"}),
     ],
 )
 def test_a_broken_loader_fails_in_the_clause_it_breaks(

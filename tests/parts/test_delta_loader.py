@@ -32,7 +32,7 @@ from databricks_forwarder.errors import (
     SetupError,
     TransientError,
 )
-from databricks_forwarder.loaders import _delta_files, delta
+from databricks_forwarder.loaders import _delta_files, _delta_tables
 from databricks_forwarder.loaders.delta import DeltaLoader
 from databricks_forwarder.model import LoadId, LoadResult, TableName
 from databricks_forwarder.stagers.directory import DirectoryStager
@@ -305,7 +305,7 @@ def test_death_after_the_commit_is_a_repeat(
     lake.prepare(TABLE, NARROW)
     files = staged(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(delta, "sync_log", raising(Killed))
+        patch.setattr(_delta_tables, "sync_log", raising(Killed))
         with pytest.raises(Killed):
             lake.load(LOAD, TABLE, files)
     result = DeltaLoader(tmp_path / "lake").load(LOAD, TABLE, files)
@@ -366,16 +366,16 @@ def test_table_created_by_another_meanwhile_gets_the_columns_of_both(
     Who comes second in creating a table adds to what the first has made.
     """
     other = DeltaLoader(tmp_path / "lake")
-    monkeypatch.setattr(delta, "make_folder", lambda _: None)
+    monkeypatch.setattr(_delta_tables, "make_folder", lambda _: None)
     (tmp_path / "lake").mkdir()
-    original = delta.sync_log
+    original = _delta_tables.sync_log
 
     def overtaken(folder: Path, known: Collection[str] = ()) -> frozenset[str]:
-        monkeypatch.setattr(delta, "sync_log", original)
+        monkeypatch.setattr(_delta_tables, "sync_log", original)
         other.prepare(TABLE, pa.schema({"b": pa.int64()}))
         return original(folder, known)
 
-    monkeypatch.setattr(delta, "sync_log", overtaken)
+    monkeypatch.setattr(_delta_tables, "sync_log", overtaken)
     lake.prepare(TABLE, pa.schema({"a": pa.int64()}))
     fields = [field.name for field in DeltaTable(lake.path(TABLE)).schema().fields]
 

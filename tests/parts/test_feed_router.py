@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from databricks_forwarder.abilities import GroupingRouter, LearningRouter
 from databricks_forwarder.counts.memory import MemoryEventCounts
 from databricks_forwarder.errors import ConfigurationError
 from databricks_forwarder.model import EventKey, Table, TableName
 from databricks_forwarder.mparticle.names import feed_owner
-from databricks_forwarder.protocols import GroupingRouter, LearningRouter
 from databricks_forwarder.routers.feeds import FeedRouter
 from databricks_forwarder.settings import ConnectionSettings
 from databricks_forwarder.testing.contracts.router import ODD_KEYS, RouterContract

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from databricks_forwarder.counts.memory import MemoryEventCounts
-from databricks_forwarder.errors import ConfigurationError
-from databricks_forwarder.model import EventKey, LoadId, Table, TableName
-from databricks_forwarder.mparticle.batch import Batch
-from databricks_forwarder.protocols import (
+from databricks_forwarder.abilities import (
     GroupingRouter,
     LearningRouter,
     PreviewingRouter,
 )
+from databricks_forwarder.counts.memory import MemoryEventCounts
+from databricks_forwarder.errors import ConfigurationError
+from databricks_forwarder.model import EventKey, LoadId, Table, TableName
+from databricks_forwarder.mparticle.batch import Batch
 from databricks_forwarder.routers.first_match import FirstMatch
 from databricks_forwarder.routers.function import FunctionRouter
 from databricks_forwarder.routers.threshold import ThresholdRouter

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from databricks_forwarder.abilities import GroupingRouter, LearningRouter
 from databricks_forwarder.errors import ConfigurationError
 from databricks_forwarder.model import EventKey, Table, TableName
 from databricks_forwarder.mparticle.batch import Batch
-from databricks_forwarder.protocols import GroupingRouter, LearningRouter
 from databricks_forwarder.routers.function import FunctionRouter
 from databricks_forwarder.testing.contracts.router import RouterContract
 

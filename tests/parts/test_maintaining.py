@@ -21,7 +21,7 @@ from maintaining import OverLake, OverWorkspace, moving_workspace, own_schema
 
 from databricks_forwarder import DatabricksClient, DatabricksSettings
 from databricks_forwarder._databricks.fates import UnknownOutcomeError
-from databricks_forwarder._databricks.statements import CopyInto
+from databricks_forwarder._databricks.load_statements import CopyInto
 from databricks_forwarder._table_columns import schema_of
 from databricks_forwarder.errors import (
     ForwarderError,

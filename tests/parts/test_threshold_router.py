@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 import pytest
 
+from databricks_forwarder.abilities import GroupingRouter, LearningRouter
 from databricks_forwarder.counts.memory import MemoryEventCounts
 from databricks_forwarder.counts.sqlite import SqliteEventCounts
 from databricks_forwarder.errors import ConfigurationError
 from databricks_forwarder.model import EventKey, EventKind, LoadId, Table, TableName
-from databricks_forwarder.protocols import GroupingRouter, LearningRouter
 from databricks_forwarder.routers.threshold import ThresholdRouter
 from databricks_forwarder.testing.contracts.router import RouterContract
 

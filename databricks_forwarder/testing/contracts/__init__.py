@@ -1,9 +1,9 @@
 """
 What a part must do, as test classes to inherit from.
 
-Each clause of `databricks_forwarder.protocols` has at least one test here that
-carries its number. Inherit the class that fits your part, give it the back
-doors it asks for, and let pytest collect it.
+Each clause of `databricks_forwarder.protocols` and `databricks_forwarder.abilities`
+has at least one test here that carries its number. Inherit the class that fits your
+part, give it the back doors it asks for, and let pytest collect it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,11 @@ pytest.register_assert_rewrite(
     "databricks_forwarder.testing.contracts._counts_naming",
     "databricks_forwarder.testing.contracts._erasing_batcher",
     "databricks_forwarder.testing.contracts._erasing_loader",
+    "databricks_forwarder.testing.contracts._loader_counting",
+    "databricks_forwarder.testing.contracts._loader_failing",
+    "databricks_forwarder.testing.contracts._loader_loading",
+    "databricks_forwarder.testing.contracts._loader_moving",
+    "databricks_forwarder.testing.contracts._loader_preparing",
     "databricks_forwarder.testing.contracts._loads",
     "databricks_forwarder.testing.contracts._maintaining_hooks",
     "databricks_forwarder.testing.contracts.counts",

@@ -7,9 +7,9 @@ from __future__ import annotations
 import pytest
 
 from databricks_forwarder._abilities import offers
+from databricks_forwarder.abilities import RecallingBatcher
 from databricks_forwarder.errors import LeaseLostError
 from databricks_forwarder.model import Account, DamagedRecord, Offset, Record
-from databricks_forwarder.protocols import RecallingBatcher
 from databricks_forwarder.testing.contracts._batcher_hooks import BatcherHooks
 from databricks_forwarder.testing.contracts._clause import clause
 from databricks_forwarder.testing.contracts._loads import (

@@ -32,7 +32,7 @@ __all__ = ["ErasingBatcherContract"]
 
 class ErasingBatcherContract(ErasingHooks):
     """
-    The clauses B16 to B20 of `databricks_forwarder.protocols.ErasingBatcher`.
+    The clauses B16 to B20 of `databricks_forwarder.abilities.ErasingBatcher`.
     """
 
     @clause("B16")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from databricks_forwarder.protocols import ErasingBatcher
+    from databricks_forwarder.abilities import ErasingBatcher
 
 __all__ = ["MARK", "NOTE", "ErasingHooks", "are", "counts_of"]
 

@@ -26,7 +26,7 @@ from databricks_forwarder.testing.contracts._samples import LOAD, NEXT, parquet_
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from databricks_forwarder.protocols import ErasingLoader
+    from databricks_forwarder.abilities import ErasingLoader
 
 __all__ = ["ErasingLoaderContract"]
 
@@ -38,7 +38,7 @@ _ANN = Person.of([1], {"email": ["ann@example.com", "a'n\\n@example.com"]})
 
 class ErasingLoaderContract(Contract):
     """
-    The clauses L8 and L9 of `databricks_forwarder.protocols.ErasingLoader`.
+    The clauses L8 and L9 of `databricks_forwarder.abilities.ErasingLoader`.
     """
 
     @abstractmethod

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from databricks_forwarder.abilities import MaintainingLoader
     from databricks_forwarder.maintenance import TableLayout
     from databricks_forwarder.model import ParquetFile, StagedFile
-    from databricks_forwarder.protocols import MaintainingLoader
 
 TABLE = TableName("event_navigation_größe")
 OTHER = TableName("main_otherevents")

@@ -1,5 +1,5 @@
 """
-What loaders that keep their tables in order must do: L10 to L12.
+What loaders that keep their tables in order must do: L11 to L13.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ __all__ = ["MaintainingLoaderContract"]
 
 class MaintainingLoaderContract(MaintainingHooks):
     """
-    The clauses L10 to L12 of `databricks_forwarder.protocols.MaintainingLoader`.
+    The clauses L11 to L13 of `databricks_forwarder.abilities.MaintainingLoader`.
     """
 
-    @clause("L10")
-    def test_l10_every_table_is_told_with_its_files(self) -> None:
+    @clause("L11")
+    def test_l11_every_table_is_told_with_its_files(self) -> None:
         """
         Number, bytes and small ones are those of the files that there are.
         """
@@ -47,8 +47,8 @@ class MaintainingLoaderContract(MaintainingHooks):
         assert all(each.size_bytes > 0 for each in told.values())
         assert [None] * 2 == [each.problem for each in told.values()]
 
-    @clause("L10")
-    def test_l10_tables_of_others_are_passed_over(self) -> None:
+    @clause("L11")
+    def test_l11_tables_of_others_are_passed_over(self) -> None:
         """
         A table without the columns of this library is not told of.
         """
@@ -57,8 +57,8 @@ class MaintainingLoaderContract(MaintainingHooks):
 
         assert {TABLE} == set(self.told())
 
-    @clause("L10")
-    def test_l10_only_what_is_asked_for_is_told(self) -> None:
+    @clause("L11")
+    def test_l11_only_what_is_asked_for_is_told(self) -> None:
         """
         Of the tables that are named those are told that are there.
         """
@@ -68,8 +68,8 @@ class MaintainingLoaderContract(MaintainingHooks):
 
         assert [OTHER] == [each.table for each in told]
 
-    @clause("L10")
-    def test_l10_one_that_cant_be_looked_at_holds_back_no_other(self) -> None:
+    @clause("L11")
+    def test_l11_one_that_cant_be_looked_at_holds_back_no_other(self) -> None:
         """
         Its problem is told, and the other table as if nothing were.
         """
@@ -80,8 +80,8 @@ class MaintainingLoaderContract(MaintainingHooks):
         assert (1, None) == (told[TABLE].file_count, told[TABLE].problem)
         assert OTHER in str(told[OTHER].problem)
 
-    @clause("L10")
-    def test_l10_looking_changes_nothing(self) -> None:
+    @clause("L11")
+    def test_l11_looking_changes_nothing(self) -> None:
         """
         Rows and files are the same after tables were looked at.
         """
@@ -91,8 +91,8 @@ class MaintainingLoaderContract(MaintainingHooks):
 
         assert before == (self.held(), self.files(TABLE))
 
-    @clause("L10")
-    def test_l10_small_files_are_known_without_asking(self) -> None:
+    @clause("L11")
+    def test_l11_small_files_are_known_without_asking(self) -> None:
         """
         What its loads added is told, and from a look on what that found.
         """
@@ -113,8 +113,8 @@ class MaintainingLoaderContract(MaintainingHooks):
             (each.found, each.found_at, each.added) for each in told
         ]
 
-    @clause("L11")
-    def test_l11_compacting_leaves_fewer_files(self) -> None:
+    @clause("L12")
+    def test_l12_compacting_leaves_fewer_files(self) -> None:
         """
         Of five files one is made, with all rows, and what was done is told.
         """
@@ -128,8 +128,8 @@ class MaintainingLoaderContract(MaintainingHooks):
         assert {"numFilesAdded": 1, "numFilesRemoved": 5} == done.metrics
         assert done.statement_id
 
-    @clause("L11")
-    def test_l11_no_work_changes_a_row(self) -> None:
+    @clause("L12")
+    def test_l12_no_work_changes_a_row(self) -> None:
         """
         Whatever is done, and done again, rows are as they were.
         """
@@ -143,8 +143,8 @@ class MaintainingLoaderContract(MaintainingHooks):
         assert _sorted(before) == _sorted(self.rows(TABLE))
         assert [True] * 3 == [load().was_repeat for load in loads]
 
-    @clause("L11")
-    def test_l11_a_load_stays_done(self) -> None:
+    @clause("L12")
+    def test_l12_a_load_stays_done(self) -> None:
         """
         Loads stay repeats after their files are gone, and new ones are loaded.
         """
@@ -157,8 +157,8 @@ class MaintainingLoaderContract(MaintainingHooks):
         assert [True] * 3 == [load().was_repeat for load in loads]
         assert 8 == len(set(self.held())) == len(self.held())
 
-    @clause("L11")
-    def test_l11_columns_that_came_later_are_empty_in_older_rows(self) -> None:
+    @clause("L12")
+    def test_l12_columns_that_came_later_are_empty_in_older_rows(self) -> None:
         """
         Files from before a column was there are compacted with those after.
         """
@@ -174,8 +174,8 @@ class MaintainingLoaderContract(MaintainingHooks):
         )
         assert 6 == len(self.held())
 
-    @clause("L11")
-    def test_l11_a_load_meanwhile_is_loaded(self) -> None:
+    @clause("L12")
+    def test_l12_a_load_meanwhile_is_loaded(self) -> None:
         """
         Loads and compacting at once leave all rows, each once.
         """
@@ -190,8 +190,8 @@ class MaintainingLoaderContract(MaintainingHooks):
 
         assert 10 == len(set(self.held())) == len(self.held())
 
-    @clause("L12")
-    def test_l12_files_go_when_their_time_is_over(self) -> None:
+    @clause("L13")
+    def test_l13_files_go_when_their_time_is_over(self) -> None:
         """
         What compacting took out stays for a week, and is gone after it.
         """
@@ -207,8 +207,8 @@ class MaintainingLoaderContract(MaintainingHooks):
         assert (4, compacted, 1) == (len(compacted), early, len(self.files(TABLE)))
         assert 6 == len(self.held())
 
-    @clause("L12")
-    def test_l12_a_table_that_keeps_longer_is_obeyed(self) -> None:
+    @clause("L13")
+    def test_l13_a_table_that_keeps_longer_is_obeyed(self) -> None:
         """
         Files of a table that keeps them for thirty days are there after eight.
         """
@@ -221,8 +221,8 @@ class MaintainingLoaderContract(MaintainingHooks):
 
         assert 3 == len(self.files(TABLE))
 
-    @clause("L12")
-    def test_l12_a_table_that_keeps_for_less_is_not_vacuumed(self) -> None:
+    @clause("L13")
+    def test_l13_a_table_that_keeps_for_less_is_not_vacuumed(self) -> None:
         """
         It is refused, nothing is gone; with the advised time it is done.
         """

@@ -13,8 +13,8 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from databricks_forwarder._abilities import offers
+from databricks_forwarder.abilities import LearningRouter, PreviewingRouter
 from databricks_forwarder.model import EventKey, LoadId
-from databricks_forwarder.protocols import LearningRouter, PreviewingRouter
 from databricks_forwarder.testing.contracts._clause import Contract, clause
 
 if TYPE_CHECKING:

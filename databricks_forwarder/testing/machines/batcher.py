@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule
 
 from databricks_forwarder._abilities import offers
+from databricks_forwarder.abilities import RecallingBatcher
 from databricks_forwarder.errors import BatcherFullError, LeaseLostError
 from databricks_forwarder.model import LoadId, Offset
-from databricks_forwarder.protocols import RecallingBatcher
 from databricks_forwarder.settings import UploadPolicy
 from databricks_forwarder.testing.machines._batcher_hosts import BatcherHosts
 from databricks_forwarder.testing.machines._batcher_words import (

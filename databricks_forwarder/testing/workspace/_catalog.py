@@ -8,6 +8,7 @@ lost at a test's expense, hence ``synchronous=OFF``.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from typing import TYPE_CHECKING, Any
@@ -15,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from databricks_forwarder.testing.workspace._names import Kind
+    from databricks_forwarder.testing.workspace._types import Field
 
-__all__ = ["Catalog", "Grant", "Securable"]
+__all__ = ["Catalog", "Grant", "Securable", "View"]
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS securables (
@@ -31,6 +34,10 @@ CREATE TABLE IF NOT EXISTS grants (
     kind TEXT NOT NULL, name TEXT NOT NULL, principal TEXT NOT NULL,
     privilege TEXT NOT NULL,
     PRIMARY KEY (kind, name, principal, privilege)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS views (
+    name TEXT NOT NULL PRIMARY KEY, query TEXT NOT NULL, catalog TEXT NOT NULL,
+    schema TEXT NOT NULL, fields TEXT NOT NULL
 ) WITHOUT ROWID;
 """
 
@@ -51,6 +58,33 @@ class Securable:
     owner: str
     comment: str = ""
     folder: str = ""
+
+    @property
+    def is_view(self) -> bool:
+        """
+        Whether it is a view: among the tables what has no files.
+        """
+        return self.kind == "TABLE" and not self.folder
+
+
+@attrs.frozen(kw_only=True)
+class View:
+    """
+    What a view shows.
+
+    Attributes:
+        name: As that of its securable.
+        query: As it was written.
+        catalog: Where names in the query without a catalog are looked up.
+        schema: The same for those without a schema.
+        fields: The columns.
+    """
+
+    name: str
+    query: str
+    catalog: str
+    schema: str
+    fields: Sequence[Field]
 
 
 @attrs.frozen
@@ -92,6 +126,40 @@ class Catalog:
         statement = "INSERT OR IGNORE INTO securables VALUES (?, ?, ?, ?, ?)"
         return bool(self._change(statement, *attrs.astuple(securable)))
 
+    def add_view(self, securable: Securable, view: View) -> bool:
+        """
+        List a view; False if there is a view or table of its name already.
+        """
+        came_first = self.add(securable)
+        if came_first:
+            self.define(view)
+        return came_first
+
+    def define(self, view: View) -> None:
+        """
+        Note what a view shows; what it showed before is forgotten.
+        """
+        statement = "INSERT OR REPLACE INTO views VALUES (?, ?, ?, ?, ?)"
+        fields = json.dumps(view.fields)
+        self._change(
+            statement, view.name, view.query, view.catalog, view.schema, fields
+        )
+
+    def view(self, name: str) -> View | None:
+        """
+        What the view of this name shows; None for what is no view.
+        """
+        rows = self._rows("SELECT * FROM views WHERE name = ?", name)
+        for _, query, catalog, schema, fields in rows:
+            return View(
+                name=name,
+                query=query,
+                catalog=catalog,
+                schema=schema,
+                fields=json.loads(fields),
+            )
+        return None
+
     def find(self, kind: Kind, name: str) -> Securable | None:
         """
         The securable of this name.
@@ -120,6 +188,8 @@ class Catalog:
         if not self._change(statement, kind, name, securable.folder):
             return False
         self._change("DELETE FROM grants WHERE kind = ? AND name = ?", kind, name)
+        if securable.is_view:
+            self._change("DELETE FROM views WHERE name = ?", name)
         return True
 
     def give(self, grant: Grant) -> None:

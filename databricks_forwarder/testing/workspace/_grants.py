@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from databricks_forwarder.testing.workspace._catalog import Securable
     from databricks_forwarder.testing.workspace._names import Kind
 
-__all__ = ["ADMIN", "Grants", "lacking", "missing"]
+__all__ = ["ADMIN", "Grants", "lacking", "missing", "not_the_owner"]
 
 ADMIN = "admin"
 """The principal that may everything."""
@@ -106,8 +106,7 @@ class Grants:
         if not any(
             self._owns(*each, principal) for each in _chain(kind, name)
         ) and not self.holds("MANAGE", kind, name, principal):
-            what = f"User is not an owner of {kind.capitalize()} '{name}'."
-            raise _insufficient(what)
+            raise not_the_owner(kind, name)
 
     def enter(self, schema: str, principal: str) -> None:
         """
@@ -235,6 +234,13 @@ def lacking(privilege: str, kind: str, name: str) -> RefusedError:
     """
     what = f"User does not have {privilege} on {kind.capitalize()} '{name}'."
     return _insufficient(what)
+
+
+def not_the_owner(kind: Kind, name: str) -> RefusedError:
+    """
+    What is said to who would have to own something.
+    """
+    return _insufficient(f"User is not an owner of {kind.capitalize()} '{name}'.")
 
 
 def _insufficient(what: str) -> RefusedError:

@@ -2,7 +2,7 @@
 The information schema of a catalog, as one principal sees it.
 
 Source: Databricks, "Information schema" and its pages TABLES, COLUMNS, VOLUMES,
-SCHEMATA and TABLE_PRIVILEGES, read 2026-11-23.
+SCHEMATA and TABLE_PRIVILEGES, read 2026-11-23, and VIEWS, read 2026-11-25.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from databricks_forwarder.testing.workspace._names import parent
 from databricks_forwarder.testing.workspace._types import catalog_string
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from databricks_forwarder.testing.workspace._catalog import Securable
     from databricks_forwarder.testing.workspace._names import Kind
     from databricks_forwarder.testing.workspace._parts import Parts
     from databricks_forwarder.testing.workspace._results import Session
+    from databricks_forwarder.testing.workspace._types import Field
 
 __all__ = ["information", "seen"]
 
@@ -68,6 +69,19 @@ def seen(
             yield each
 
 
+def fields_of(each: Securable, parts: Parts) -> Sequence[Field]:
+    """
+    The columns of a table or view; none if it was dropped meanwhile.
+    """
+    if each.is_view:
+        view = parts.catalog.view(each.name)
+        return view.fields if view else ()
+    try:
+        return parts.tables.open(each).log.read().fields
+    except FileNotFoundError:
+        return ()
+
+
 def _schemata(catalog: str, session: Session, parts: Parts) -> Iterator[_Row]:
     for each in parts.catalog.within("SCHEMA", catalog):
         if parts.grants.holds("USE SCHEMA", "SCHEMA", each.name, session.principal):
@@ -81,6 +95,9 @@ def _schemata(catalog: str, session: Session, parts: Parts) -> Iterator[_Row]:
 
 def _tables(catalog: str, session: Session, parts: Parts) -> Iterator[_Row]:
     for each in seen("TABLE", catalog, session, parts):
+        if each.is_view:
+            yield _view(each)
+            continue
         try:
             comment = parts.tables.open(each).log.read().comment
         except FileNotFoundError:
@@ -96,10 +113,7 @@ def _tables(catalog: str, session: Session, parts: Parts) -> Iterator[_Row]:
 
 def _columns(catalog: str, session: Session, parts: Parts) -> Iterator[_Row]:
     for each in seen("TABLE", catalog, session, parts):
-        try:
-            fields = parts.tables.open(each).log.read().fields
-        except FileNotFoundError:
-            continue
+        fields = fields_of(each, parts)
         place = _place(each, "table")
         for position, field in enumerate(fields, 1):
             type_ = field["type"]
@@ -112,6 +126,31 @@ def _columns(catalog: str, session: Session, parts: Parts) -> Iterator[_Row]:
                 "full_data_type": catalog_string(type_),
                 "data_type": word.partition("(")[0].upper(),
                 "comment": field["metadata"].get("comment"),
+            }
+
+
+def _view(each: Securable) -> _Row:
+    return {
+        **_place(each, "table"),
+        "table_type": "VIEW",
+        "table_owner": each.owner,
+        "comment": each.comment or None,
+        "data_source_format": "UNKNOWN_DATA_SOURCE_FORMAT",
+    }
+
+
+def _views(catalog: str, session: Session, parts: Parts) -> Iterator[_Row]:
+    for each in seen("TABLE", catalog, session, parts):
+        view = parts.catalog.view(each.name)
+        if view is not None:
+            may_read = session.principal in {ADMIN, each.owner}
+            yield {
+                **_place(each, "table"),
+                "view_definition": view.query if may_read else None,
+                "check_option": "NONE",
+                "is_updatable": "NO",
+                "is_insertable_into": "NO",
+                "sql_path": None,
             }
 
 
@@ -159,6 +198,13 @@ _VIEWS: dict[
             "comment",
         ),
         _columns,
+    ),
+    "views": (
+        (
+            *("table_catalog", "table_schema", "table_name", "view_definition"),
+            *("check_option", "is_updatable", "is_insertable_into", "sql_path"),
+        ),
+        _views,
     ),
     "volumes": (
         (

@@ -100,7 +100,10 @@ def drop_schema(reader: Reader, session: Session, parts: Parts) -> Result:
             sqlstate="2BP01",
         )
     for table in tables:
-        parts.tables.drop(parts.tables.open(table))
+        if table.is_view:
+            parts.catalog.remove(table)
+        else:
+            parts.tables.drop(parts.tables.open(table))
     for volume in volumes:
         _drop_volume(volume, parts)
     parts.catalog.remove(parts.grants.found("SCHEMA", name))
@@ -182,6 +185,7 @@ def read_kind(reader: Reader) -> Kind:
         "SCHEMA": "SCHEMA",
         "DATABASE": "SCHEMA",
         "TABLE": "TABLE",
+        "VIEW": "TABLE",
         "VOLUME": "VOLUME",
     }
     for word, kind in kinds.items():

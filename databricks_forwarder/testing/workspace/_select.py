@@ -15,21 +15,36 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from databricks_forwarder.testing.workspace._information import information
-from databricks_forwarder.testing.workspace._names import full_name, shown
-from databricks_forwarder.testing.workspace._parts import unsupported
-from databricks_forwarder.testing.workspace._refusals import RefusedError
+from databricks_forwarder.testing.workspace._column_names import name_columns
+from databricks_forwarder.testing.workspace._names import shown
+from databricks_forwarder.testing.workspace._query_errors import crossed
+from databricks_forwarder.testing.workspace._resolving import (
+    answer_of_session,
+    resolved,
+)
+from databricks_forwarder.testing.workspace._set_operations import (
+    refuse_by_name,
+    refuse_unlike,
+)
 from databricks_forwarder.testing.workspace._stopping import stopping
-from databricks_forwarder.testing.workspace._tables import while_there
 from databricks_forwarder.testing.workspace._tokens import syntax_error
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from databricks_forwarder.testing.workspace._parts import Parts
     from databricks_forwarder.testing.workspace._results import Session
 
-__all__ = ["answered", "database", "over", "parsed", "query", "spared"]
+__all__ = [
+    "answered",
+    "columns_of",
+    "database",
+    "over",
+    "parsed",
+    "parsed_query",
+    "query",
+    "spared",
+]
 
 # What `SELECT * FROM … WHERE …` has, and nothing more.
 _PLAIN = {"expressions", "from", "from_", "where"}
@@ -56,18 +71,36 @@ def query(text: str, session: Session, parts: Parts) -> pa.Table:
     Raises:
         RefusedError: It is none, or its names, privileges or values are wrong.
     """
-    return answered(_parsed_query(text), session, parts)
+    return answered(parsed_query(text), session, parts)
 
 
-def spared(table: str, condition: str, session: Session, parts: Parts) -> pa.Table:
+def columns_of(tree: exp.Expr, session: Session, parts: Parts) -> pa.Schema:
+    """
+    The columns of what a query would answer; *tree* is used up by that.
+
+    Raises:
+        RefusedError: As for `query`.
+    """
+    return answered(tree, session, parts, is_wanted=False).schema
+
+
+def spared(
+    table: str,
+    condition: str,
+    session: Session,
+    parts: Parts,
+    *,
+    alias: str | None = None,
+) -> pa.Table:
     """
     The rows of a table for which *condition* does not hold.
 
     Raises:
         RefusedError: As for `query`.
     """
-    text = f"SELECT * FROM {shown(table)} WHERE {condition}"  # noqa: S608 (parsed)
-    tree = _parsed_query(text)
+    called = "" if alias is None else f" AS {shown(alias)}"
+    text = f"SELECT * FROM {shown(table)}{called} WHERE {condition}"  # noqa: S608 (parsed)
+    tree = parsed_query(text)
     where = tree.args.get("where")
     if where is None or {each for each, value in tree.args.items() if value} - _PLAIN:
         raise syntax_error(text, len(text), "")
@@ -76,19 +109,33 @@ def spared(table: str, condition: str, session: Session, parts: Parts) -> pa.Tab
     return answered(tree, session, parts)
 
 
-def answered(tree: exp.Expr, session: Session, parts: Parts) -> pa.Table:
+def answered(
+    tree: exp.Expr, session: Session, parts: Parts, *, is_wanted: bool = True
+) -> pa.Table:
     """
     Answer a query that is read already; *tree* is used up by that.
+
+    Args:
+        tree: The query.
+        session: Who asks.
+        parts: What is asked.
+        is_wanted: Whether its rows are, and not its columns alone.
 
     Raises:
         RefusedError: As for `query`.
     """
-    rows = _resolved(tree, session, parts)
-    _answer_of_session(tree, session, parts)
-    return over(rows, _name_columns(tree).sql(dialect="duckdb"), parts)
+    rows = resolved(tree, session, parts, query)
+    answer_of_session(tree, session, parts)
+    with parts.database.cursor() as cursor:
+        _register(cursor, rows)
+        refuse_unlike(tree, _types(rows, cursor))
+    sql = name_columns(tree).sql(dialect="duckdb")
+    return over(rows, sql, parts, is_wanted=is_wanted)
 
 
-def over(rows: Mapping[str, Any], sql: str, parts: Parts) -> pa.Table:
+def over(
+    rows: Mapping[str, Any], sql: str, parts: Parts, *, is_wanted: bool = True
+) -> pa.Table:
     """
     Run the database's own SQL over *rows*, each under its name.
 
@@ -96,10 +143,52 @@ def over(rows: Mapping[str, Any], sql: str, parts: Parts) -> pa.Table:
         RefusedError: A name or a value is wrong.
     """
     with parts.database.cursor() as cursor:
-        for name, each in rows.items():
-            cursor.register(name, each)
+        _register(cursor, rows)
         with stopping(cursor, parts.is_unwanted):
-            return _run(cursor, sql)
+            return _run(cursor, sql, is_wanted=is_wanted)
+
+
+def _types(
+    known: Mapping[str, Any], cursor: duckdb.DuckDBPyConnection
+) -> Callable[[exp.Expr], list[Any] | None]:
+    """
+    Make what tells the types of a part's columns; None where they can't be told.
+    """
+    types: dict[object, list[Any] | None] = {}
+
+    def types_of(part: exp.Expr) -> list[Any] | None:
+        # Many tables have the same columns, and binding takes its time.
+        key = _kind_of(part, known)
+        if key not in types:
+            types[key] = _types_of(part, cursor)
+        return types[key]
+
+    return types_of
+
+
+def _kind_of(part: exp.Expr, known: Mapping[str, Any]) -> object:
+    """
+    What two parts of a query have in common whose columns have the same types.
+    """
+    tables = list(part.find_all(exp.Table))
+    if len(tables) != 1 or tables[0].name not in known:
+        return part.sql(dialect="duckdb")
+    schema = known[tables[0].name].schema
+    terms = tuple(each.sql(dialect="duckdb") for each in part.args["expressions"])
+    return terms, tuple(zip(schema.names, map(str, schema.types), strict=True))
+
+
+def _register(cursor: duckdb.DuckDBPyConnection, rows: Mapping[str, Any]) -> None:
+    for name, each in rows.items():
+        cursor.register(name, each)
+
+
+def _types_of(part: exp.Expr, cursor: duckdb.DuckDBPyConnection) -> list[Any] | None:
+    try:
+        return list(cursor.sql(part.sql(dialect="duckdb")).types)
+    except duckdb.Error:
+        # It names what is known around it only, or is wrong: the whole will tell.
+        return None
 
 
 def parsed(text: str) -> exp.Expr:
@@ -118,135 +207,27 @@ def parsed(text: str) -> exp.Expr:
         raise syntax_error(text, max(text.find(near), 0), near) from error
 
 
-def _parsed_query(text: str) -> exp.Expr:
+def parsed_query(text: str) -> exp.Expr:
+    """
+    Read one query.
+
+    Raises:
+        RefusedError: It is none.
+    """
     tree = parsed(text)
     is_empty = any(not each.expressions for each in tree.find_all(exp.Select))
+    refuse_by_name(tree, text)
     if is_empty or not isinstance(tree, exp.Query | exp.Values):
         raise syntax_error(text, 0, text.partition(" ")[0])
     return tree
 
 
-def _resolved(tree: exp.Expr, session: Session, parts: Parts) -> dict[str, Any]:
-    """
-    Put a name of ours in the place of each table's; tell what each stands for.
-    """
-    own = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
-    rows: dict[str, Any] = {}
-    for node in list(tree.find_all(exp.Table)):
-        path = [part.name for part in node.parts]
-        if len(path) == 1 and path[0].lower() in own:
-            continue
-        if isinstance(node.this, exp.Func):
-            raise RefusedError(
-                "UNRESOLVABLE_TABLE_VALUED_FUNCTION",
-                f"Could not resolve `{node.this.name or node.name}` to a table-valued "
-                "function.",
-                sqlstate="42883",
-            )
-        if node.args.get("version") or node.args.get("when"):
-            raise unsupported("time travel")
-        name = f"t{len(rows)}"
-        rows[name] = _rows(path, session, parts)
-        _forget_qualifiers(tree, path)
-        alias = node.args.get("alias") or exp.TableAlias(
-            this=exp.to_identifier(path[-1], quoted=True)
-        )
-        node.replace(exp.Table(this=exp.to_identifier(name), alias=alias))
-    return rows
-
-
-def _rows(path: list[str], session: Session, parts: Parts) -> Any:
-    if len(path) > 1 and path[-2].lower() == "information_schema":
-        catalog = full_name(path[:-2], "CATALOG", session)
-        return information(path[-1].lower(), catalog, session, parts)
-    name = full_name(path, "TABLE", session)
-    table = parts.tables.find(name, session.principal, "SELECT")
-    with while_there(table):
-        return table.dataset(table.log.read())
-
-
-def _forget_qualifiers(tree: exp.Expr, path: list[str]) -> None:
-    """
-    Make ``catalog.schema.table.column`` of this table ``table.column``.
-    """
-    above = [part.lower() for part in path]
-    for column in tree.find_all(exp.Column):
-        parts = [part.name.lower() for part in column.parts]
-        if (
-            len(path) > 1
-            and parts[: len(path)] == above
-            and len(parts) == len(path) + 1
-        ):
-            column.set("catalog", None)
-            column.set("db", None)
-
-
-def _answer_of_session(tree: exp.Expr, session: Session, parts: Parts) -> None:
-    """
-    Put in what only the session and the clock know.
-    """
-    known: dict[str, exp.Expr] = {
-        "current_user": exp.Literal.string(session.principal),
-        "session_user": exp.Literal.string(session.principal),
-        "current_catalog": exp.Literal.string(session.catalog),
-        "current_schema": exp.Literal.string(session.schema),
-        "current_database": exp.Literal.string(session.schema),
-        "current_timestamp": exp.cast(
-            exp.Literal.string(parts.clock.now().isoformat()),
-            exp.DataType.Type.TIMESTAMPTZ,
-        ),
-    }
-    for node in list(tree.find_all(exp.Func)):
-        # Newer releases of the parser have classes for more of them.
-        is_unknown = isinstance(node, exp.Anonymous)
-        name = (node.name if is_unknown else node.sql_name()).lower()
-        if name in known:
-            _replace(node, f"{name}()", known[name].copy())
-
-
-def _replace(node: exp.Expr, name: str, value: exp.Expr) -> None:
-    # A column of the result is called what was asked for.
-    if isinstance(node.parent, exp.Select) and node.arg_key == "expressions":
-        value = exp.alias_(value, name, quoted=True)
-    node.replace(value)
-
-
-def _name_columns(tree: exp.Expr) -> exp.Expr:
-    """
-    Give the columns of the result the names that the platform gives them.
-    """
-    first = tree
-    while isinstance(first, exp.Query) and not isinstance(first, exp.Select):
-        first = first.this
-    if isinstance(first, exp.Select):
-        first.set("expressions", [_named(each) for each in first.expressions])
-    if not isinstance(tree, exp.Values):
-        return tree
-    width = len(tree.expressions[0].expressions)
-    columns = [exp.to_identifier(f"col{place + 1}") for place in range(width)]
-    alias = exp.TableAlias(this=exp.to_identifier("v"), columns=columns)
-    tree.set("alias", alias)
-    return exp.select("*").from_(tree)
-
-
-def _named(each: exp.Expr) -> exp.Expr:
-    if isinstance(each, exp.Alias | exp.Explode) or each.is_star:
-        return each
-    name = each.name if isinstance(each, exp.Column | exp.Dot) else _spelled(each)
-    return exp.alias_(each, name, quoted=True)
-
-
-def _spelled(each: exp.Expr) -> str:
-    if isinstance(each, exp.Count) and isinstance(each.this, exp.Star):
-        return "count(1)"
-    if isinstance(each, exp.Literal):
-        return str(each.this)
-    return each.sql(dialect="databricks", normalize_functions="lower")
-
-
-def _run(cursor: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
+def _run(cursor: duckdb.DuckDBPyConnection, sql: str, *, is_wanted: bool) -> pa.Table:
     try:
         answer = cursor.sql(sql)
+        names = answer.columns
+        if not is_wanted:
+            answer = answer.limit(0)
         if any(str(type_) == "HUGEINT" for type_ in answer.types):
             # Sums of integers, which the platform keeps in 64 bits.
             narrow = ", ".join(
@@ -256,11 +237,12 @@ def _run(cursor: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
                 for name, type_ in zip(answer.columns, answer.types, strict=True)
             )
             answer = answer.project(narrow)
-        rows = answer.to_arrow_table()
+        # A name that is there twice is told twice.
+        rows = answer.to_arrow_table().rename_columns(names)
     except duckdb.InterruptException:
         raise
     except duckdb.Error as error:
-        raise _crossed(error) from error
+        raise crossed(error) from error
     return rows.cast(pa.schema([_field(each) for each in rows.schema]))
 
 
@@ -283,63 +265,3 @@ def _type(type_: pa.DataType) -> pa.DataType:
 
 def _escaped(name: str) -> str:
     return name.replace('"', '""')
-
-
-def _crossed(error: Exception) -> RefusedError:
-    text = str(error).partition("\n")[0]
-    for kind, part, refusal in _REFUSALS:
-        if isinstance(error, kind) and part in text:
-            error_class, sentence, sqlstate = refusal
-            return RefusedError(error_class, f"{sentence} {text}", sqlstate=sqlstate)
-    return RefusedError(
-        "UNSUPPORTED_FEATURE",
-        f"The feature is not supported: {text}",
-        sqlstate="0A000",
-    )
-
-
-# What DuckDB raises, a part of what it says → class, sentence and SQLSTATE of the
-# platform; the first that fits. Source: Databricks, "Error conditions".
-_REFUSALS: tuple[tuple[type[Exception], str, tuple[str, str, str]], ...] = (
-    (
-        duckdb.BinderException,
-        "GROUP BY",
-        (
-            "MISSING_GROUP_BY",
-            "The query does not include a GROUP BY clause.",
-            "42803",
-        ),
-    ),
-    (
-        duckdb.BinderException,
-        "column",
-        (
-            "UNRESOLVED_COLUMN.WITHOUT_SUGGESTION",
-            "A column, variable, or function parameter cannot be resolved.",
-            "42703",
-        ),
-    ),
-    (
-        duckdb.CatalogException,
-        "",
-        ("UNRESOLVED_ROUTINE", "Cannot resolve routine.", "42883"),
-    ),
-    (
-        duckdb.ConversionException,
-        "",
-        (
-            "CAST_INVALID_INPUT",
-            "A value cannot be cast because it is malformed.",
-            "22018",
-        ),
-    ),
-    (
-        duckdb.Error,
-        "No such file",
-        (
-            "FAILED_READ_FILE.DBR_FILE_NOT_EXIST",
-            "Error while reading a file of a table that was dropped meanwhile.",
-            "KD001",
-        ),
-    ),
-)

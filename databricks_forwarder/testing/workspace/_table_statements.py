@@ -117,9 +117,16 @@ def describe_table(reader: Reader, session: Session, parts: Parts) -> Result:
         raise unsupported("DESCRIBE", path[0].upper())
     name = full_name(path, "TABLE", session)
     reader.end()
-    table = parts.tables.find(name, session.principal)
-    if not parts.grants.sees(table.securable, session.principal):
+    parts.grants.enter(parent(name), session.principal)
+    if not parts.grants.sees(parts.grants.found("TABLE", name), session.principal):
         raise lacking("SELECT", "TABLE", name)
+    view = parts.catalog.view(name)
+    if view is not None:
+        if is_extended:
+            raise unsupported("DESCRIBE EXTENDED of a view")
+        rows = [_described(each) for each in view.fields]
+        return texts(("col_name", "data_type", "comment"), rows)
+    table = parts.tables.find(name, session.principal)
     with while_there(table):
         snapshot = table.log.read()
     rows = [_described(each) for each in snapshot.fields]

@@ -19,6 +19,7 @@ from databricks_forwarder.testing.workspace._log import TableLog
 from databricks_forwarder.testing.workspace._names import parent, shown
 from databricks_forwarder.testing.workspace._refusals import RefusedError
 from databricks_forwarder.testing.workspace._types import to_arrow_schema
+from databricks_forwarder.testing.workspace._views import refuse_views
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -115,7 +116,9 @@ class Tables:
         self._grants.enter(parent(name), principal)
         for privilege in privileges:
             self._grants.require(privilege, "TABLE", name, principal)
-        return self.open(self._grants.found("TABLE", name))
+        found = self._grants.found("TABLE", name)
+        refuse_views(name, is_view=found.is_view)
+        return self.open(found)
 
     def owned(self, name: str, principal: str) -> Table:
         """

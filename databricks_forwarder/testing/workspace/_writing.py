@@ -1,8 +1,9 @@
 """
 INSERT INTO and DELETE FROM, in their plain forms.
 
-Sources: Databricks, "INSERT" and "DELETE FROM"; Apache Spark's list of error
-conditions; read 2026-11-23.
+Sources: Databricks, "INSERT", "DELETE FROM" and "Isolation levels and write
+conflicts"; Apache Spark's list of error
+conditions; read 2026-11-23 and 2026-11-25.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from databricks_forwarder.testing.workspace._results import Result
 from databricks_forwarder.testing.workspace._select import query, spared
 from databricks_forwarder.testing.workspace._tables import while_there
 from databricks_forwarder.testing.workspace._types import to_arrow_schema
+from databricks_forwarder.testing.workspace._views import names_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,14 +50,17 @@ def insert(reader: Reader, session: Session, parts: Parts) -> Result:
     table = parts.tables.find(name, session.principal, "MODIFY")
     with while_there(table):
         snapshot = table.log.read()
-    rows = query(reader.rest(), session, parts)
+    text = reader.rest()
+    # Who reads the table that it writes conflicts as MERGE does.
+    is_blind = name not in names_in(text, session)
+    rows = query(text, session, parts)
     fields = snapshot.fields
     fitting = fitted(name, fields, names, rows)
     for batch in fitting.to_batches():
         refuse_nulls(fields, batch)
     with while_there(table):
         add, row_count = table.write(fitting.schema, fitting.to_batches())
-        table.log.commit(snapshot, [add], rows="appended")
+        table.log.commit(snapshot, [add], rows="appended" if is_blind else "replaced")
     return _counted(row_count, "num_affected_rows", "num_inserted_rows")
 
 
@@ -64,11 +69,13 @@ def delete(reader: Reader, session: Session, parts: Parts) -> Result:
     Read and do what follows DELETE FROM.
     """
     name = full_name(reader.name(), "TABLE", session)
-    condition = None
+    condition, alias = None, None
+    if reader.accept("AS"):
+        alias = reader.identifier()
     if reader.accept("WHERE"):
         condition = reader.rest()
     elif reader.ahead.kind in {"word", "name"}:
-        raise unsupported("DELETE FROM with an alias")
+        raise unsupported("DELETE FROM with an alias without AS")
     reader.end()
     table = parts.tables.find(name, session.principal, "MODIFY", "SELECT")
     with while_there(table):
@@ -77,7 +84,7 @@ def delete(reader: Reader, session: Session, parts: Parts) -> Result:
         schema = to_arrow_schema(snapshot.fields)
         kept = schema.empty_table()
         if condition is not None:
-            kept = spared(name, condition, session, parts)
+            kept = spared(name, condition, session, parts, alias=alias)
         actions = dated(map(removal, snapshot.files), parts.clock.now())
         if kept.num_rows:
             actions.append(table.write(schema, kept.cast(schema).to_batches())[0])

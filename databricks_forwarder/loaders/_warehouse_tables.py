@@ -1,0 +1,181 @@
+"""
+The tables of a schema as a loader sees them: what columns there are, and more.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from databricks_forwarder._databricks.fates import AlreadyThereError
+from databricks_forwarder._databricks.repeats import repeated
+from databricks_forwarder._databricks.schema_statements import SelectColumns
+from databricks_forwarder._databricks.statements import (
+    AddColumns,
+    CreateTable,
+    identifier,
+)
+from databricks_forwarder._databricks.types import told_type
+from databricks_forwarder._table_columns import column_comments
+from databricks_forwarder.errors import ForwarderError, SetupError
+from databricks_forwarder.loaders._schemas import added, covers, widened
+from databricks_forwarder.loaders._warehouse_relations import PLAIN
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from databricks_forwarder._databricks.client import DatabricksClient
+    from databricks_forwarder._databricks.statements import Statement
+    from databricks_forwarder.loaders._warehouse_views import WarehouseViews
+    from databricks_forwarder.model import TableName
+
+__all__ = ["WarehouseTables"]
+
+_CLUSTERED_ON = "_event_timestamp"
+
+
+class WarehouseTables:
+    """
+    What columns tables have; asked once, and then remembered.
+
+    Args:
+        client: The workspace.
+        views: The schema's views, kept up to date with its tables; None for
+            none.
+    """
+
+    def __init__(
+        self, client: DatabricksClient, views: WarehouseViews | None = None
+    ) -> None:
+        self._client = client
+        self._views = views
+        # As last seen, None for a table that is not there. A table only ever
+        # gets more columns, so what was covered stays covered.
+        self._held: dict[TableName, pa.Schema | None] = {}
+        self._wanted: dict[TableName, pa.Schema] = {}
+
+    def held(self, table: TableName) -> pa.Schema | None:
+        """
+        The columns of *table* as last seen; None if it was not, or not there.
+        """
+        return self._held.get(table)
+
+    def survey(self, tables: Collection[TableName]) -> None:
+        """
+        Look at those of *tables* that were not seen yet.
+        """
+        unseen = [table for table in tables if self._held.get(table) is None]
+        if unseen:
+            self.look(unseen)
+
+    def look(self, tables: Collection[TableName]) -> None:
+        """
+        Look at *tables* again.
+        """
+        repeated(lambda: self._look(tables), self._client.clock)
+
+    def prepare(
+        self, table: TableName, schema: pa.Schema, *, is_shown: bool = True
+    ) -> None:
+        """
+        See that *table* is there and has at least the fields of *schema*.
+
+        Args:
+            table: The table.
+            schema: What is about to be loaded into it.
+            is_shown: Whether views learn of new columns at once.
+
+        Raises:
+            SetupError: A view has this name.
+        """
+        if self._views is not None and self._views.have(table):
+            msg = (
+                f"a view is called {self._client.table(table)}, so that no table can "
+                "be; have the router name it otherwise, or drop the view and say "
+                "maintain_views=False"
+            )
+            raise SetupError(msg)
+        self._wanted[table] = schema
+        held = self._held.get(table)
+        if held is None or not covers(held, schema, table):
+            repeated(
+                lambda: self._widen(table, schema, is_shown=is_shown),
+                self._client.clock,
+            )
+
+    def prepare_anew(self, table: TableName) -> bool:
+        """
+        Prepare a table that changed since it was looked at, as it was wanted.
+
+        Returns:
+            Whether it was ever prepared; else nothing is done.
+        """
+        if table not in self._wanted:
+            return False
+        self._held.pop(table, None)
+        self.prepare(table, self._wanted[table])
+        return True
+
+    def is_made(self, table: TableName, schema: pa.Schema) -> bool:
+        """
+        Prepare a table, not shown by views yet; whether that was possible.
+        """
+        # Why not is told when it is prepared, where its rows depend on it.
+        try:
+            self.prepare(table, schema, is_shown=False)
+        except ForwarderError:
+            return False
+        return True
+
+    def _look(self, tables: Collection[TableName]) -> None:
+        client = self._client
+        statement = SelectColumns(
+            client.settings.catalog_name, client.settings.schema_name, tables
+        )
+        columns: dict[str, list[pa.Field]] = {table: [] for table in tables}
+        for table, column, type_ in self._run(statement):
+            columns[table].append(pa.field(column, told_type(type_)))
+        for table in tables:
+            self._held[table] = pa.schema(columns[table]) if columns[table] else None
+
+    def _widen(self, table: TableName, schema: pa.Schema, *, is_shown: bool) -> None:
+        if table not in self._held:
+            self._look([table])
+        held = self._held.pop(table)
+        grown = widened(held or pa.schema([]), schema, table)
+        if held is None:
+            self._create(table, grown)
+        elif new := added(held, grown, table):
+            self._run(AddColumns(self._client.table(table), new))
+        self._held[table] = grown
+        is_new = held is None or not grown.equals(held)
+        if self._views is not None and is_shown and is_new:
+            self._views.grown(table, grown)
+
+    def _create(self, table: TableName, columns: pa.Schema) -> None:
+        name = self._client.table(table)
+        views = self._views
+        statement = CreateTable(
+            table=name,
+            columns=columns,
+            comments=column_comments(),
+            comment=PLAIN if views is None else views.table_comment(),
+            cluster_by=_CLUSTERED_ON if _CLUSTERED_ON in columns.names else None,
+        )
+        try:
+            self._run(statement)
+        except AlreadyThereError as error:
+            self._look([table])
+            if self._held[table] is not None:
+                raise
+            principal = identifier(self._client.settings.client_id)
+            msg = (
+                f"creating table {name} failed: it is there, made by somebody else, "
+                "and the service principal may not see it; run: "
+                f"GRANT SELECT, MODIFY ON TABLE {name} TO {principal}"
+            )
+            raise SetupError(msg) from error
+
+    def _run(self, statement: Statement) -> Sequence[tuple[Any, ...]]:
+        return self._client.warehouse.run(statement.to_sql())
