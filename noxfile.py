@@ -226,6 +226,20 @@ def spark(session: nox.Session) -> None:
 
 
 @nox.session
+def browser(session: nox.Session) -> None:
+    """
+    Look at the report in a headless Chromium; pictures are kept in the session.
+    """
+    session.install("--upgrade", "pip")
+    session.install("-e", ".", *group("browser"))
+    pictures = str(Path(session.create_tmp()).resolve() / "screenshots")
+    required = {"REPORT_BROWSER": "required", "REPORT_SCREENSHOTS": pictures}
+    patient = ("-o", "faulthandler_timeout=280")
+    pytest = ("-m", "pytest", "tests/browser", *patient, *session.posargs)
+    session.run("python", *pytest, env=required)
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """
     Fuzz one way in, led by coverage: ``-- --entry decoding --runs 1000000``.

@@ -12,6 +12,8 @@ from databricks_forwarder._door import admit_all
 from databricks_forwarder._letters import DeadLetterFilter
 from databricks_forwarder._plan import Plan, plan
 from databricks_forwarder._reconcile import Reconciliation, reconcile
+from databricks_forwarder._report.report import Report, report_of
+from databricks_forwarder._shown import Loads
 from databricks_forwarder._status import status_of
 from databricks_forwarder.abilities import (
     ErasingBatcher,
@@ -75,13 +77,13 @@ class Asking:
         """
         The reports of the latest committed loads, newest first.
         """
-        return self._batcher.loads(limit)
+        return Loads(self._batcher.loads(limit))
 
     def parked(self) -> Sequence[LoadReport]:
         """
         The reports of the loads that are set aside, oldest first.
         """
-        return self._batcher.parked()
+        return Loads(self._batcher.parked())
 
     def dead_letters(
         self, where: DeadLetterFilter = _EVERY_LETTER
@@ -139,6 +141,23 @@ class Asking:
         documents = [payload.document for payload in admitted]
         pipeline = self._pipeline
         return plan(documents, pipeline.router, pipeline.common, at=self._clock.now())
+
+    def report(self, *, days: int = 14) -> Report:
+        """
+        Make a page on what arrived, what is late, dead, and promoted next.
+
+        It is one HTML file without a script, which fetches nothing and shows no
+        payload. Counts that hosts share are asked for in the workspace; while
+        they can't be read, the page says so.
+
+        Args:
+            days: How far to look back, from 1 to 400; in UTC, today included.
+
+        Raises:
+            ConfigurationError: So many days can't be looked back.
+        """
+        router, at = self._pipeline.router, self._clock.now()
+        return report_of(self._batcher, router, self.status(), at=at, days=days)
 
     def read(self, kind: EventKind | None = None) -> Dataset:
         """

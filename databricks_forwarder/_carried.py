@@ -46,12 +46,14 @@ class CarriedLoad:
 
     Attributes:
         progress: How far it got, as the batcher knows it.
+        begun_at: When this holder took it up.
     """
 
     lease: Lease
     progress: Progress
     _batcher: Batcher
     _clock: Clock
+    begun_at: datetime
     _noted_at: datetime
 
     @classmethod
@@ -63,7 +65,8 @@ class CarriedLoad:
             ConfigurationError: Its id can't name a folder; nothing was noted.
         """
         _require_plain(lease.load_id)
-        return cls(lease, Progress(dict(lease.notes)), batcher, clock, clock.now())
+        now = clock.now()
+        return cls(lease, Progress(dict(lease.notes)), batcher, clock, now, now)
 
     @property
     def id(self) -> LoadId:

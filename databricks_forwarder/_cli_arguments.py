@@ -164,8 +164,26 @@ def _add_maintenance(command: argparse.ArgumentParser) -> None:
     _add_destination(command)
 
 
-def _add_destination(command: argparse.ArgumentParser) -> None:
-    destination = command.add_mutually_exclusive_group(required=True)
+def _add_report(command: argparse.ArgumentParser) -> None:
+    _add_destination(command, required=False)
+    _add_spool(command)
+    _add_routing(command)
+    command.add_argument(
+        "-o",
+        "--output",
+        default="report.html",
+        metavar="FILE",
+        help="file of the page, replaced if it is there (default report.html)",
+    )
+    command.add_argument(
+        "--days", type=int, default=14, metavar="N", help="days to look back"
+    )
+
+
+def _add_destination(
+    command: argparse.ArgumentParser, *, required: bool = True
+) -> None:
+    destination = command.add_mutually_exclusive_group(required=required)
     destination.add_argument("--lake", metavar="DIR", help="folder of the tables")
     destination.add_argument(
         "--databricks",
@@ -255,6 +273,7 @@ _COMMANDS = (
     ("replay", "Put dead letters back in the queue.", _add_letters),
     ("repair", "Mend a damaged spool; the damaged file is kept.", _add_places),
     ("check", "Try a destination, and leave nothing there.", _add_destination),
+    ("report", "Write a page that shows how it all stands.", _add_report),
     ("reconcile", "Compare the account with the tables.", _add_reconcile),
     ("backfill", "Move kinds' earlier rows into their own tables.", _add_backfill),
     ("maintenance", "Advise how to keep tables fast.", _add_maintenance),

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from databricks_forwarder._plan import Plan
     from databricks_forwarder.model import LoadReport
 
-__all__ = ["forward", "plan"]
+__all__ = ["forward", "open_forwarder", "plan"]
 
 _MAX_PAYLOAD_BYTES = 8 * 2**20
 
@@ -57,7 +57,7 @@ def forward(arguments: argparse.Namespace, output: Output) -> int:
     spool = spool_of(arguments)
     if not arguments.files:
         require_spool(spool)
-    with _open(arguments, spool) as forwarder:
+    with open_forwarder(arguments, spool) as forwarder:
         intake = Intake(forwarder)
         problems = _receive(arguments.files, intake, spool, output)
         reports: Sequence[LoadReport] = ()
@@ -96,7 +96,13 @@ def plan(arguments: argparse.Namespace, output: Output) -> int:
     return 1 if problems else 0
 
 
-def _open(arguments: argparse.Namespace, spool: Path) -> Forwarder:
+def open_forwarder(arguments: argparse.Namespace, spool: Path) -> Forwarder:
+    """
+    Open a forwarder into the lake or the workspace that the arguments name.
+
+    Raises:
+        ConfigurationError: They contradict each other, or a setting is wrong.
+    """
     if not arguments.databricks:
         require_no_place(arguments)
         return _open_lake(arguments, arguments.lake, spool)

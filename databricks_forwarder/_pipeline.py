@@ -176,7 +176,8 @@ class Pipeline:
                 )
                 made = files.finish()
             load.require_same_files(made)
-            return Staging.of(tally, self._staged(load, made), routes)
+            staged = self._staged(load, made)
+            return Staging.of(tally, staged, routes, begun_at=load.begun_at)
 
     def _staged(
         self, load: CarriedLoad, files: Sequence[ParquetFile]

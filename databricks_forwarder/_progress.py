@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import attrs
 
@@ -18,6 +19,7 @@ from databricks_forwarder.model import (
     EventKey,
     LoadResult,
     ParquetFile,
+    Rescue,
     StagedFile,
     Table,
     TableName,
@@ -93,12 +95,29 @@ class Tally:
         dead: The records that can't be read or arranged.
         dropped: Messages dropped by rule.
         rescued_row_count: Rows with something in ``_rescued_data``.
+        rescues: Such rows, by table and place.
+        oldest_received_at: When the first of the records was received.
+        newest_received_at: When the last of them was.
     """
 
     counts: Counter[EventKey] = attrs.field(factory=Counter)
     dead: list[DeadLetter] = attrs.field(factory=list)
     dropped: int = 0
     rescued_row_count: int = 0
+    rescues: Counter[tuple[TableName, str]] = attrs.field(factory=Counter)
+    oldest_received_at: datetime | None = None
+    newest_received_at: datetime | None = None
+
+    def saw(self, received_at: datetime) -> None:
+        """
+        Take in when a record was received.
+        """
+        self.oldest_received_at = min(
+            self.oldest_received_at or received_at, received_at
+        )
+        self.newest_received_at = max(
+            self.newest_received_at or received_at, received_at
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -108,6 +127,8 @@ class Staging:
 
     Attributes:
         counts: Messages on their way to a table, by key.
+        rescues: Where values were rescued, by table and place.
+        begun_at: When the load was taken up for it.
     """
 
     tables: Sequence[TableStaging] = ()
@@ -115,6 +136,10 @@ class Staging:
     dead: Sequence[DeadLetter] = ()
     dropped: int = 0
     rescued_row_count: int = 0
+    rescues: Sequence[Rescue] = ()
+    oldest_received_at: datetime | None = None
+    newest_received_at: datetime | None = None
+    begun_at: datetime | None = None
 
     @property
     def files(self) -> Mapping[TableName, Sequence[tuple[str, int]]]:
@@ -129,7 +154,14 @@ class Staging:
         }
 
     @classmethod
-    def of(cls, tally: Tally, files: Sequence[StagedFile], routes: Routes) -> Staging:
+    def of(
+        cls,
+        tally: Tally,
+        files: Sequence[StagedFile],
+        routes: Routes,
+        *,
+        begun_at: datetime | None = None,
+    ) -> Staging:
         """
         Put together what a lease's messages came to.
         """
@@ -148,6 +180,13 @@ class Staging:
             dead=tuple(tally.dead),
             dropped=tally.dropped,
             rescued_row_count=tally.rescued_row_count,
+            rescues=tuple(
+                Rescue(table=table, place=place, row_count=count)
+                for (table, place), count in sorted(tally.rescues.items())
+            ),
+            oldest_received_at=tally.oldest_received_at,
+            newest_received_at=tally.newest_received_at,
+            begun_at=begun_at,
         )
 
 
@@ -174,6 +213,11 @@ class _StagingNote:
     dead: Sequence[DeadLetter]
     dropped: int
     rescued_row_count: int
+    # Earlier versions noted none of these.
+    rescues: Sequence[Rescue] = ()
+    oldest_received_at: datetime | None = None
+    newest_received_at: datetime | None = None
+    begun_at: datetime | None = None
 
 
 _ROUTES, _STAGING, _LOADED, _FAILED = "routes", "staging", "loaded/", "failed/"
@@ -220,6 +264,10 @@ class Progress:
             dead=note.dead,
             dropped=note.dropped,
             rescued_row_count=note.rescued_row_count,
+            rescues=note.rescues,
+            oldest_received_at=note.oldest_received_at,
+            newest_received_at=note.newest_received_at,
+            begun_at=note.begun_at,
         )
 
     @property
@@ -281,6 +329,10 @@ def staging_note(staging: Staging) -> tuple[str, str]:
         dead=staging.dead,
         dropped=staging.dropped,
         rescued_row_count=staging.rescued_row_count,
+        rescues=staging.rescues,
+        oldest_received_at=staging.oldest_received_at,
+        newest_received_at=staging.newest_received_at,
+        begun_at=staging.begun_at,
     )
     return _STAGING, to_text(note)
 

@@ -54,6 +54,10 @@ def carried_report(
         tables=tuple(sorted(tables, key=lambda table: table.table)),
         dead=staging.dead,
         rescued_row_count=staging.rescued_row_count,
+        rescues=staging.rescues,
+        oldest_received_at=staging.oldest_received_at,
+        newest_received_at=staging.newest_received_at,
+        begun_at=staging.begun_at,
     )
 
 
@@ -81,6 +85,9 @@ def broken_off_report(
         ),
         tables=tuple(_table_report(table) for table in tables),
         reason=sentence(error),
+        oldest_received_at=staging.oldest_received_at,
+        newest_received_at=staging.newest_received_at,
+        begun_at=staging.begun_at,
     )
 
 

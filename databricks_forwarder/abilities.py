@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from databricks_forwarder.protocols import Batcher, Loader, Router
+from databricks_forwarder.protocols import Batcher, EventCounts, Loader, Router
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
-    from datetime import datetime
+    from datetime import date, datetime
 
     import pyarrow as pa
     from pyarrow.dataset import Dataset
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         EventKey,
         EventKind,
         LoadId,
+        Prospect,
         RowCount,
         Table,
         TableName,
@@ -36,8 +37,10 @@ __all__ = [
     "CountingLoader",
     "ErasingBatcher",
     "ErasingLoader",
+    "ForeseeingRouter",
     "GroupingRouter",
     "LearningRouter",
+    "ListingEventCounts",
     "MaintainingLoader",
     "MovingLoader",
     "PreviewingRouter",
@@ -182,6 +185,58 @@ class PromotingRouter(Router, Protocol):
         Returns:
             Kind → table, which has rows of this kind alone; a kind that has
             none is left out.
+        """
+
+
+@runtime_checkable
+class ForeseeingRouter(Router, Protocol):
+    """
+    A router that can say which kinds are on their way to tables of their own.
+
+    R7. `foresee` tells of each kind that it counts, once; what it tells of a
+    kind's table is what `route` answers, and it changes no answer.
+    """
+
+    def foresee(self, *, at: datetime) -> Sequence[Prospect]:
+        """
+        Tell how far each kind is, the likeliest to be next first (R7).
+
+        Raises:
+            TransientError: The counts can't be read now.
+            SetupError: A person must act first.
+            ConfigurationError: They can't be looked through.
+        """
+
+
+@runtime_checkable
+class ListingEventCounts(EventCounts, Protocol):
+    """
+    Event counts that can be looked through as a whole.
+
+    C6. `kept` tells the messages of every kind by day, and `names` all names
+    given; both as they are now, what this host is about to bring along
+    included, and nothing is changed by either: nothing is made, moved or
+    learnt.
+    """
+
+    def kept(self, *, since: date) -> Mapping[EventKind, Mapping[date, int]]:
+        """
+        Messages of each kind on each day (UTC) from *since* on, inclusive (C6).
+
+        Kinds and days without any are left out.
+
+        Raises:
+            TransientError: They can't be read now.
+            SetupError: A person must act first.
+        """
+
+    def names(self) -> Mapping[str, TableName]:
+        """
+        All names given, by their owners (C6).
+
+        Raises:
+            TransientError: They can't be read now.
+            SetupError: A person must act first.
         """
 
 

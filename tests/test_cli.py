@@ -1134,6 +1134,78 @@ def test_terminal_without_rich_has_plain_text(monkeypatch: pytest.MonkeyPatch) -
     assert "mparticle_otherevents     2\n" in out
 
 
+def test_a_status_is_drawn_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Each fact stands beside what it is about.
+    """
+    kill_letters()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    code, out, _ = run_on_terminal("status", "--lake", "lake")
+
+    assert 1 == code
+    assert "│ dead    │ dead messages: 2; dead-letters says why" in out
+
+
+def test_a_status_is_lines_without_rich(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Without the extra a terminal gets the lines that a file gets.
+    """
+    kill_letters()
+    _, lines, _ = run("status", "--lake", "lake")
+    for name in [each for each in sys.modules if each.split(".")[0] == "rich"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "rich", None)
+
+    assert lines == run_on_terminal("status", "--lake", "lake")[1]
+
+
+# -- report ------------------------------------------------------------------
+
+
+def test_a_report_is_written(run: Run) -> None:
+    """
+    The page tells of the lake's loads, and what is foreseen by its counts.
+    """
+    run("forward", "two.ndjson", "one.json", "--lake", "lake")
+    code, out, err = run("report", "--lake", "lake", "--events-threshold", "5")
+    html = Path("report.html").read_text()
+
+    assert (0, "the report is in report.html\n", "") == (code, out, err)
+    assert "3 rows reached 1 table today" in html
+    assert "1 of 5 messages in 30 days" in html
+    assert SECRET not in html
+
+
+def test_a_report_of_a_spool_alone_knows_no_counts(
+    run_json: Callable[..., Any], run: Run
+) -> None:
+    """
+    Where the counts are was not said; all else is told.
+    """
+    run("forward", "two.ndjson", "--lake", "lake", "--spool", "s.db")
+    said = run_json("report", "--spool", "s.db", "-o", "page.html", "--days", "2")
+    html = Path("page.html").read_text()
+
+    assert "page.html" == said["report"]
+    assert "Not known. Name the lake or the workspace with the spool" in html
+    assert "looking back 2 days" in html
+
+
+def test_a_report_makes_no_lake(run: Run) -> None:
+    """
+    Who only looks leaves nothing behind where a lake is not.
+    """
+    run("forward", "two.ndjson", "--lake", "lake", "--spool", "s.db")
+    code, out, err = run("report", "--lake", "elsewhere", "--spool", "s.db")
+
+    assert (2, "") == (code, out)
+    assert "there is no lake at elsewhere" in err
+    assert not Path("elsewhere").exists()
+
+
 def test_quiet_terminal_has_no_progress_bar() -> None:
     """
     Quiet is quiet on a terminal too.

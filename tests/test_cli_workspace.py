@@ -245,3 +245,21 @@ def test_a_check_is_not_put_off_by_a_lost_answer(
     left = workspace().query(f"SHOW TABLES IN main.{settings.schema_name}").num_rows
 
     assert (0, 0) == (code, left)
+
+
+@pytest.mark.usefixtures("settings")
+def test_a_report_asks_the_workspace_for_its_counts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    What is on its way to a table is counted there.
+    """
+    file, page = tmp_path / "batches.json", tmp_path / "report.html"
+    file.write_bytes(make_payload(make_event("screen_view")))
+    arguments = [*place(), "--spool", str(tmp_path / "spool.db")]
+    main(["forward", str(file), *arguments])
+    code = main(["report", *arguments, "-o", str(page)])
+
+    assert 0 == code
+    assert f"the report is in {page}\n" in capsys.readouterr().out
+    assert "1 of 2 messages in 30 days" in page.read_text()

@@ -38,6 +38,7 @@ RUNS = {
     "replay": [["--lake", "lake"]],
     "repair": [["--lake", "lake"]],
     "check": [["--lake", "lake"]],
+    "report": [["--lake", "lake"]],
     "reconcile": [["--lake", "lake"]],
     "backfill": [["--lake", "lake"]],
     "maintenance": [["--lake", "lake"]],

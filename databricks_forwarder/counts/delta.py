@@ -36,8 +36,15 @@ import pyarrow.compute as pc
 from databricks_forwarder._delta_fates import crossed
 from databricks_forwarder._disk import make_folder, sync
 from databricks_forwarder.counts._delta_folder import is_table, sync_table
-from databricks_forwarder.counts._rows import appended, chosen, names_of, summed
-from databricks_forwarder.counts._texts import kind_text
+from databricks_forwarder.counts._rows import (
+    all_names,
+    appended,
+    chosen,
+    days_since,
+    names_of,
+    summed,
+)
+from databricks_forwarder.counts._texts import by_kind, kind_text
 from databricks_forwarder.errors import (
     ForwarderError,
     MissingExtraError,
@@ -185,6 +192,18 @@ class DeltaEventCounts:
         """
         old, new = chosen(self._read(self._names, _NAMES), wishes)
         return {**old, **new}
+
+    def kept(self, *, since: date) -> Mapping[EventKind, Mapping[date, int]]:
+        """
+        Tell the messages of every kind by day (C6).
+        """
+        return by_kind(days_since(self._read(self._counts, _COUNTS), since))
+
+    def names(self) -> Mapping[str, TableName]:
+        """
+        All names given, by their owners (C6).
+        """
+        return all_names(self._read(self._names, _NAMES))
 
     def close(self) -> None:
         """

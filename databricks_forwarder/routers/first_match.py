@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from databricks_forwarder._abilities import offers
 from databricks_forwarder.abilities import (
+    ForeseeingRouter,
     GroupingRouter,
     LearningRouter,
     PreviewingRouter,
@@ -17,10 +18,17 @@ from databricks_forwarder.abilities import (
 from databricks_forwarder.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from databricks_forwarder.model import EventKey, EventKind, LoadId, Table, TableName
+    from databricks_forwarder.model import (
+        EventKey,
+        EventKind,
+        LoadId,
+        Prospect,
+        Table,
+        TableName,
+    )
     from databricks_forwarder.mparticle.batch import Batch
     from databricks_forwarder.protocols import Router
 
@@ -35,7 +43,8 @@ class FirstMatch:
     loaded is told to all that learn, with the messages of all keys: mParticle
     counts everything that was forwarded, whichever table it went to. Groups
     are named by the first router that names any, and by no other; which kinds have
-    tables of their own is told by the first router that gives any.
+    tables of their own is told by the first router that gives any, and which are on
+    their way to one by the first that foresees.
 
     It can preview if all of them can. Each then previews for itself: where two
     of them would each give one and the same new name, the preview shows it
@@ -50,6 +59,7 @@ class FirstMatch:
 
     group: Callable[[Batch], str | None]
     preview: Callable[..., Mapping[EventKey, Table | None]]
+    foresee: Callable[..., Sequence[Prospect]]
     promoted: Callable[[Collection[EventKind]], Mapping[EventKind, TableName]]
 
     def __init__(self, *routers: Router) -> None:
@@ -68,6 +78,10 @@ class FirstMatch:
                 break
         if all(offers(router, PreviewingRouter) for router in routers):
             self.preview = self._preview
+        for router in routers:
+            if offers(router, ForeseeingRouter):
+                self.foresee = router.foresee
+                break
 
     def __repr__(self) -> str:
         return f"FirstMatch({', '.join(map(repr, self.routers))})"

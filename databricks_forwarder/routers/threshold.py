@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from databricks_forwarder._abilities import offers
+from databricks_forwarder.abilities import ListingEventCounts
 from databricks_forwarder.errors import ConfigurationError
-from databricks_forwarder.model import Table, TableName
+from databricks_forwarder.model import Prospect, Table, TableName
 from databricks_forwarder.mparticle.batch import EVENT_TYPES
 from databricks_forwarder.mparticle.names import common_name, kind_name, owner_of
+from databricks_forwarder.routers._foresight import likely_day, per_day
 from databricks_forwarder.routers._giving import Proposed, give_names
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from databricks_forwarder.model import EventKey, EventKind, LoadId
     from databricks_forwarder.protocols import EventCounts, Naming
@@ -126,6 +129,72 @@ class ThresholdRouter:
         """
         self.counts.add(load_id, _by_kind(counts), on=_day(at))
 
+    def foresee(self, *, at: datetime) -> Sequence[Prospect]:
+        """
+        Tell how far each kind is from a table of its own (R7).
+
+        The counts hold what partner feeds brought, too: a kind of which
+        nothing else comes has its messages here, and never a table.
+
+        Raises:
+            ConfigurationError: The counts can't be looked through.
+        """
+        if not offers(self.counts, ListingEventCounts):
+            msg = f"{type(self.counts).__name__} can't be looked through as a whole"
+            raise ConfigurationError(msg)
+        today = _day(at)
+        kept = self.counts.kept(since=today - self._window)
+        days = {kind: kept[kind] for kind in kept if kind.event_type is not None}
+        given = self.counts.names()
+        names = {**given, **self._names_to_come(days, given)}
+        prospects = [
+            self._prospect(kind, each, names[owner_of(kind)], given, today)
+            for kind, each in days.items()
+        ]
+        return sorted(prospects, key=_promise)
+
+    def _names_to_come(
+        self, kinds: Iterable[EventKind], given: Mapping[str, TableName]
+    ) -> Mapping[str, TableName]:
+        owners = {kind: owner_of(kind) for kind in kinds}
+        texts = {
+            owner: self.naming(kind)
+            for kind, owner in owners.items()
+            if owner not in given
+        }
+        return give_names(Proposed(self.counts), texts, reserved={self._common.name})
+
+    def _prospect(
+        self,
+        kind: EventKind,
+        days: Mapping[date, int],
+        name: TableName,
+        given: Mapping[str, TableName],
+        today: date,
+    ) -> Prospect:
+        count, rate = sum(days.values()), per_day(days, today=today)
+        is_given = owner_of(kind) in given
+        has_table = is_given and (self.sticky or count >= self.events_threshold)
+        likely_on = None
+        if not has_table and (rate is not None or count >= self.events_threshold):
+            likely_on = likely_day(
+                days,
+                rate or 0.0,
+                today=today,
+                window=self._window,
+                threshold=self.events_threshold,
+            )
+        return Prospect(
+            kind=kind,
+            table=name,
+            has_table=has_table,
+            message_count=count,
+            threshold=self.events_threshold,
+            window_days=self.window_days,
+            per_day=rate,
+            likely_on=likely_on,
+        )
+
     def promoted(
         self, kinds: Collection[EventKind], /
     ) -> Mapping[EventKind, TableName]:
@@ -172,6 +241,14 @@ class ThresholdRouter:
         new = give_names(self.counts, texts, reserved={self._common.name})
         names = {**given, **new}
         return {kind: names[owner] for kind, owner in frequent.items()}
+
+
+def _promise(prospect: Prospect) -> tuple[bool, date, int, str]:
+    """
+    What prospects are sorted by: who is next, then who has come furthest.
+    """
+    likely_on = prospect.likely_on or date.max
+    return prospect.has_table, likely_on, -prospect.message_count, prospect.table
 
 
 def _by_kind(counts: Mapping[EventKey, int]) -> Mapping[EventKind, int]:
