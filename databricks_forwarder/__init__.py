@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from databricks_forwarder.answers import Reason, Simulation
     from databricks_forwarder.erasure import Erasure
     from databricks_forwarder.errors import ForwarderError
+    from databricks_forwarder.maintenance import Maintenance
     from databricks_forwarder.plans import Plan
     from databricks_forwarder.settings import (
         ConnectionSettings,
@@ -39,6 +40,7 @@ __all__ = [
     "Erasure",
     "Forwarder",
     "ForwarderError",
+    "Maintenance",
     "Plan",
     "Reason",
     "Reconciliation",
@@ -59,6 +61,7 @@ _HOMES = {
     "Erasure": "erasure",
     "Forwarder": "_forwarder",
     "ForwarderError": "errors",
+    "Maintenance": "maintenance",
     "Plan": "plans",
     "Reason": "answers",
     "Reconciliation": "_reconcile",

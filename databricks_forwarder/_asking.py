@@ -16,7 +16,11 @@ from databricks_forwarder._reconcile import Reconciliation, reconcile
 from databricks_forwarder._report.report import Report, report_of
 from databricks_forwarder._shown import Loads
 from databricks_forwarder._status import status_of
-from databricks_forwarder.abilities import ErasingBatcher, TellingLoader
+from databricks_forwarder.abilities import (
+    ErasingBatcher,
+    MaintainingLoader,
+    TellingLoader,
+)
 from databricks_forwarder.errors import ConfigurationError
 from databricks_forwarder.model import EventKey
 
@@ -68,6 +72,11 @@ class Asking:
                 self._loader.state() if offers(self._loader, TellingLoader) else None
             ),
             error=self._worker.last_error,
+            small_files=(
+                self._loader.small_files()
+                if offers(self._loader, MaintainingLoader)
+                else None
+            ),
         )
 
     def loads(self, limit: int = 100) -> Sequence[LoadReport]:

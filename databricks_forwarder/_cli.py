@@ -20,6 +20,7 @@ from databricks_forwarder._cli_destination import backfill, check, reconcile
 from databricks_forwarder._cli_erase import erase
 from databricks_forwarder._cli_forward import forward
 from databricks_forwarder._cli_letters import dead_letters, replay
+from databricks_forwarder._cli_maintenance import maintenance
 from databricks_forwarder._cli_output import (
     Output,
     account_as_text,
@@ -228,4 +229,5 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, Output], int]] = {
     "reconcile": reconcile,
     "backfill": backfill,
     "erase": erase,
+    "maintenance": maintenance,
 }

@@ -197,6 +197,18 @@ def _add_erase(command: argparse.ArgumentParser) -> None:
     add_spool(command)
 
 
+def _add_maintenance(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--run",
+        nargs="*",
+        choices=("compact", "cluster", "retain", "vacuum"),
+        metavar="WORK",
+        help="do what is due of these works: compact (if none is named), cluster, "
+        "retain, vacuum",
+    )
+    add_destination(command)
+
+
 def _add_report(command: argparse.ArgumentParser) -> None:
     add_destination(command, required=False)
     add_spool(command)
@@ -230,5 +242,6 @@ _COMMANDS = (
     ("report", "Write a page that shows how it all stands.", _add_report),
     ("reconcile", "Compare the account with the tables.", _add_reconcile),
     ("backfill", "Move kinds' earlier rows into their own tables.", _add_backfill),
+    ("maintenance", "Advise how to keep tables fast.", _add_maintenance),
     ("erase", "Delete a person from spool, staged files and tables.", _add_erase),
 )

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from databricks_forwarder.loaders.warehouse import WarehouseLoader
     from databricks_forwarder.model import Finding
 
-__all__ = ["backfill", "check", "reconcile"]
+__all__ = ["backfill", "check", "loader_of", "reconcile"]
 
 _TOLD = 5
 
@@ -53,7 +53,7 @@ def reconcile(arguments: argparse.Namespace, output: Output) -> int:
     with ExitStack() as opened:
         spool = opened.enter_context(open_spool(arguments))
         common = common_table(arguments)
-        result = compared(spool, _loader(arguments, opened), common)
+        result = compared(spool, loader_of(arguments, opened), common)
     for difference in result.differences:
         output.tell(difference.sentence)
     for line in _left_out(result):
@@ -111,9 +111,12 @@ def _findings(arguments: argparse.Namespace, opened: ExitStack) -> Iterable[Find
     return _delta_loader(arguments).check()
 
 
-def _loader(
+def loader_of(
     arguments: argparse.Namespace, opened: ExitStack
 ) -> DeltaLoader | WarehouseLoader:
+    """
+    Make the loader of the destination that is named; *opened* closes it.
+    """
     if arguments.databricks:
         return _warehouse_loader(arguments, opened)
     return _delta_loader(arguments)

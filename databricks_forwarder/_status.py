@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from databricks_forwarder.maintenance import SmallFiles
     from databricks_forwarder.model import Account, BatcherStatus, LoadId
 
 __all__ = ["Status", "status_of"]
@@ -40,6 +41,8 @@ class Status:
             to tell: that its warehouse is starting.
         last_error: What the latest step failed with, in words; None if it did
             not.
+        small_files: How many small files the tables have, as far as is known
+            without asking for it; None for a loader that can't say.
     """
 
     account: Account
@@ -52,6 +55,7 @@ class Status:
     is_running: bool
     destination: str | None
     last_error: str | None
+    small_files: SmallFiles | None = None
 
     def _repr_html_(self) -> str:
         moments = {
@@ -71,13 +75,14 @@ class Status:
         return facts("Status", account_table(self.account), listed(told.items()))
 
 
-def status_of(
+def status_of(  # noqa: PLR0913  # each of them is told
     status: BatcherStatus,
     *,
     due_at: datetime | None,
     is_running: bool,
     destination: str | None,
     error: Exception | None,
+    small_files: SmallFiles | None = None,
 ) -> Status:
     """
     Put together what the batcher tells and what the forwarder knows.
@@ -93,6 +98,7 @@ def status_of(
         is_running=is_running,
         destination=destination,
         last_error=None if error is None else _in_words(error),
+        small_files=small_files,
     )
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from databricks_forwarder._status import Status
     from databricks_forwarder.answers import Described, Prospect, Reason, Simulation
     from databricks_forwarder.erasure import ErasureNote, Place
+    from databricks_forwarder.maintenance import Done, SmallFiles, TableLayout, Work
     from databricks_forwarder.model import (
         EventKey,
         EventKind,
@@ -52,6 +53,7 @@ __all__ = [
     "GroupingRouter",
     "LearningRouter",
     "ListingEventCounts",
+    "MaintainingLoader",
     "MovingLoader",
     "PlacingStager",
     "PreviewingRouter",
@@ -516,6 +518,43 @@ class ErasingLoader(Loader, Protocol):
         Returns:
             What the engine's own history calls what was done; empty if nothing
             was to be done.
+        """
+
+
+@runtime_checkable
+class MaintainingLoader(Loader, Protocol):
+    """
+    A loader that can tell how its tables lie on the disk, and put them in order.
+
+    L11. `layouts` tells of every table with the columns of this library, whoever
+    loads into it, and changes nothing; one that can't be looked at holds back
+    no other. L12. `maintain` changes no row, whatever the work; done again it
+    changes nothing. What is repeated of a load stays a repeat, and a load that
+    comes meanwhile is loaded. L13. A vacuum takes no file that a load is about to
+    make its table's, and none that the table has not been without for as long as
+    it keeps such files, which is seven days or longer: with less it is refused.
+    """
+
+    def layouts(
+        self, tables: Collection[TableName] | None = None, /, *, at: datetime
+    ) -> Sequence[TableLayout]:
+        """
+        Look at those of *tables* that are there, or at all; no row is read (L11).
+        """
+
+    def statement(self, table: TableName, work: Work, /) -> str | None:
+        """
+        Spell what does *work*, to be run by hand; None if nothing does.
+        """
+
+    def maintain(self, table: TableName, work: Work, /) -> Done:
+        """
+        Do *work* to a table; what fails may be done or not (L12, L13).
+        """
+
+    def small_files(self) -> SmallFiles:
+        """
+        Tell what is known of small files, asking nobody.
         """
 
 

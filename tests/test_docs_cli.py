@@ -43,6 +43,7 @@ RUNS = {
     "report": [["--lake", "lake"]],
     "reconcile": [["--lake", "lake"]],
     "backfill": [["--lake", "lake"]],
+    "maintenance": [["--lake", "lake"]],
     "erase": [["--person", "person.json", "--lake", "lake"]],
 }
 

@@ -142,7 +142,7 @@ class Session:
         self._statement_id = self._cursor.active_command_id = None
         try:
             self._cursor.execute(sql)
-            return [tuple(row) for row in self._cursor.fetchall()]
+            return list(self._cursor.fetchall())
         finally:
             self._statement_id = self._cursor.query_id
 
