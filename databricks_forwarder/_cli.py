@@ -24,6 +24,7 @@ from databricks_forwarder._cli_maintenance import maintenance
 from databricks_forwarder._cli_output import (
     Output,
     account_as_text,
+    counted,
     load_as_json,
     moment_as_text,
 )
@@ -100,9 +101,13 @@ def _status_lines(status: BatcherStatus) -> Sequence[tuple[str, str]]:
     oldest = status.oldest_received_at
     since = "" if oldest is None else f", the oldest since {moment_as_text(oldest)}"
     dead = status.account.dead
+    waiting = counted(status.waiting, "message waits", "messages wait")
     return [
         ("account", account_as_text(status.account)),
-        ("waiting", f"{status.waiting} messages wait{since}"),
+        (
+            "waiting",
+            f"{waiting}{since}",
+        ),
         (
             "open",
             f"open loads: {_listed(status.open_load_ids, 'forward goes on with them')}",
@@ -205,7 +210,8 @@ def _carry_on(arguments: argparse.Namespace, output: Output) -> int:
         ]
         for load_id in load_ids:
             spool.carry_on(load_id)
-    output.tell(f"{len(load_ids)} loads are open again; forward carries them")
+    opened = counted(len(load_ids), "load is", "loads are")
+    output.tell(f"{opened} open again; forward carries what is open")
     output.complete({"carried_on": load_ids})
     return 0
 

@@ -11,6 +11,7 @@ from databricks_forwarder._cli_options import (
     add_counts,
     add_destination,
     add_places,
+    add_router,
     add_routing,
     add_schema_name,
     add_spool,
@@ -176,6 +177,7 @@ def _add_backfill(command: argparse.ArgumentParser) -> None:
     )
     _add_reconcile(command)
     add_counts(command)
+    add_router(command)
 
 
 def _add_erase(command: argparse.ArgumentParser) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from databricks_forwarder._cli_opening import MAX_PAYLOAD_BYTES, open_shadow
+from databricks_forwarder._cli_output import counted
 from databricks_forwarder._cli_reading import found_in
 from databricks_forwarder._cli_sources import require_readable
 from databricks_forwarder._door import admit
@@ -129,9 +130,10 @@ def _tell_plan(planned: Plan, arguments: argparse.Namespace, output: Output) -> 
             for each in planned.tables
         ],
     )
-    output.tell(f"{len(planned.loads)} loads")
-    output.tell(f"{planned.dropped} messages would be dropped by rule")
-    output.tell(f"{planned.rescued_row_count} rows would have _rescued_data")
+    output.tell(counted(len(planned.loads), "load"))
+    output.tell(f"{counted(planned.dropped, 'message')} would be dropped by rule")
+    rescued = counted(planned.rescued_row_count, "row")
+    output.tell(f"{rescued} would have _rescued_data")
     if arguments.why:
         for reason in _reasons(planned):
             output.tell(f"\n{reason}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from databricks_forwarder._cli_output import counted
 from databricks_forwarder._cli_spool import open_spool, require_spool, spool_of
 from databricks_forwarder._cli_workspace import (
     common_table,
@@ -72,7 +73,7 @@ def backfill(arguments: argparse.Namespace, output: Output) -> int:
     with open_forwarder(arguments, spool) as forwarder:
         moved = forwarder.backfill(arguments.tables or None)
     for table, count in moved.items():
-        output.tell(f"moved into {table}: {count} rows")
+        output.tell(f"moved into {table}: {counted(count, 'row')}")
     if not any(moved.values()):
         output.tell("there was nothing to be moved")
     output.complete({"moved": moved})
@@ -98,10 +99,11 @@ def _left_out(result: Reconciliation) -> Iterable[str]:
 
 def _figures(result: Reconciliation) -> str:
     count = len(result.differences)
-    said = "all agrees" if result.agrees else f"{count} differences"
+    said = "all agrees" if result.agrees else counted(count, "difference")
     return (
-        f"{said}: {len(result.load_ids)} loads in {len(result.tables)} tables, "
-        f"{result.expected_rows} rows expected, {result.found_rows} found"
+        f"{said}: {counted(len(result.load_ids), 'load')} in "
+        f"{counted(len(result.tables), 'table')}, "
+        f"{counted(result.expected_rows, 'row')} expected, {result.found_rows} found"
     )
 
 

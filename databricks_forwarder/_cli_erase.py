@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from databricks_forwarder._cli_output import counted
 from databricks_forwarder._cli_spool import require_spool, spool_of
 from databricks_forwarder._cli_workspace import open_forwarder
 from databricks_forwarder.errors import ConfigurationError
@@ -90,15 +91,16 @@ def _lines(receipt: Erasure) -> Iterator[str]:
     spool = receipt.spool
     yield f"request {receipt.request_id}"
     yield (
-        f"erased from the spool: {spool.waiting} payloads that waited, "
-        f"{spool.in_loads} in loads, {spool.dead} dead letters"
+        f"erased from the spool: {counted(spool.waiting, 'payload')} that waited, "
+        f"{spool.in_loads} in loads, {counted(spool.dead, 'dead letter')}"
     )
     for table in receipt.tables:
-        done = ", ".join(table.statements)
-        yield f"erased from {table.table}: {table.row_count} rows ({done or 'before'})"
+        rows, done = counted(table.row_count, "row"), ", ".join(table.statements)
+        yield f"erased from {table.table}: {rows} ({done or 'before'})"
     if spool.opened_load_ids:
         yield "forward carries what is left of load " + ", ".join(spool.opened_load_ids)
     if spool.unread:
-        yield f"{spool.unread} payloads stay: nobody can read whose they are"
+        stay = counted(spool.unread, "payload stays", "payloads stay")
+        yield f"{stay}: nobody can read whose they are"
     for name in spool.copies:
         yield f"may hold payloads still, remove it: {name}"

@@ -12,7 +12,12 @@ import attrs
 
 from databricks_forwarder._cli_intake import Intake
 from databricks_forwarder._cli_opening import open_routing
-from databricks_forwarder._cli_output import Output, account_as_text, load_as_json
+from databricks_forwarder._cli_output import (
+    Output,
+    account_as_text,
+    counted,
+    load_as_json,
+)
 from databricks_forwarder._cli_reading import found_in
 from databricks_forwarder._cli_sources import require_readable
 from databricks_forwarder._cli_spool import require_spool, spool_of
@@ -92,14 +97,15 @@ def _conclude(
     problems += _refusals(intake)
     problems += _misfortunes(reports, parked)
     if account.pending and not parked and not problems:
-        problems.append(
-            f"{account.pending} messages are pending: another forwarder carries them"
-        )
+        are = counted(account.pending, "message is", "messages are")
+        problems.append(f"{are} pending: another forwarder carries them")
     rows = _rows_by_table(reports)
     rescued = sum(report.rescued_row_count for report in reports)
-    output.tell(f"read {intake.record_count} batches, {intake.message_count} messages")
+    batches = counted(intake.record_count, "batch", "batches")
+    output.tell(f"read {batches}, {counted(intake.message_count, 'message')}")
     output.tabulate(("table", "rows"), sorted(rows.items()))
-    output.tell(f"{rescued} rows have something in _rescued_data")
+    have = counted(rescued, "row has", "rows have")
+    output.tell(f"{have} something in _rescued_data")
     output.tell(account_as_text(account))
     output.complete(
         {

@@ -10,7 +10,7 @@ import os
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, BinaryIO
 
-from databricks_forwarder._cli_output import moment_as_text
+from databricks_forwarder._cli_output import counted, moment_as_text
 from databricks_forwarder._cli_spool import open_spool
 from databricks_forwarder._letters import DeadLetterFilter
 from databricks_forwarder._letters import replay as replayed
@@ -51,12 +51,13 @@ def replay(arguments: argparse.Namespace, output: Output) -> int:
     with open_spool(arguments) as spool:
         result = replayed(spool, offsets, _where(arguments))
     count = result.replayed
-    output.tell(f"{count} payloads are back in the queue; forward carries them")
+    put = counted(count, "payload is", "payloads are")
+    output.tell(f"{put} back in the queue; forward carries what waits")
     if result.damaged:
-        output.tell(
-            f"{len(result.damaged)} damaged payloads stay dead; "
-            "dead-letters --damaged lists them"
+        stay = counted(
+            len(result.damaged), "damaged payload stays", "damaged payloads stay"
         )
+        output.tell(f"{stay} dead; dead-letters --damaged lists them")
     output.complete({"replayed": count, "damaged": result.damaged})
     return 0
 
@@ -126,7 +127,7 @@ def _export(
                 exported += 1
             else:
                 left_out += 1
-    output.tell(f"{exported} payloads written to {path}")
+    output.tell(f"{counted(exported, 'payload')} written to {path}")
     if left_out:
         output.tell(f"{left_out} damaged ones were left out; --damaged writes those")
     output.complete({"exported": exported, "left_out": left_out})

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from databricks_forwarder._cli_router import router_of
 from databricks_forwarder._cli_workspace import (
     counts_of,
     require_no_place,
@@ -54,6 +55,7 @@ def open_routing(arguments: argparse.Namespace, spool: Path) -> Forwarder:
         spool=spool,
         endpoint=endpoint,
         connection=_connection(arguments),
+        router=router_of(arguments),
         counts=counts_of(arguments, "shared"),
         max_payload_bytes=MAX_PAYLOAD_BYTES,
     )
@@ -70,6 +72,7 @@ def _open_lake(
         spool=spool,
         counts=counts or counts_of(arguments, "local"),
         connection=_connection(arguments),
+        router=router_of(arguments),
         events_threshold=(
             10_000 if arguments.events_threshold is None else arguments.events_threshold
         ),

@@ -14,6 +14,7 @@ __all__ = [
     "add_destination",
     "add_lake",
     "add_places",
+    "add_router",
     "add_routing",
     "add_schema_name",
     "add_spool",
@@ -93,6 +94,19 @@ def add_routing(command: argparse.ArgumentParser) -> None:
         "--drop-batches-without-events",
         action="store_true",
         help="don't forward a batch without events",
+    )
+    add_router(command)
+
+
+def add_router(command: argparse.ArgumentParser) -> None:
+    """
+    A router of the host's own.
+    """
+    command.add_argument(
+        "--router",
+        metavar="MODULE:NAME",
+        help="a router of yours, or what makes one of event counts, in place of the "
+        "standard one",
     )
 
 

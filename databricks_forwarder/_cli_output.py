@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from databricks_forwarder.model import Account, LoadReport
 
-__all__ = ["Output", "account_as_text", "load_as_json", "moment_as_text"]
+__all__ = ["Output", "account_as_text", "counted", "load_as_json", "moment_as_text"]
 
 _TOLD = 20
 
@@ -101,6 +101,18 @@ class Output:
         with bar:
             task = bar.add_task("reading", total=total_bytes or None)
             yield lambda count: bar.update(task, completed=count)
+
+
+def counted(number: int, what: str, plural: str | None = None) -> str:
+    """
+    Say how many there are of something.
+
+    Args:
+        number: How many.
+        what: What one is called.
+        plural: What others are called; None for *what* with an ``s``.
+    """
+    return f"{number} {what if number == 1 else plural or f'{what}s'}"
 
 
 def account_as_text(account: Account) -> str:

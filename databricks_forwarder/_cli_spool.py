@@ -46,7 +46,10 @@ def require_spool(path: Path) -> None:
         ConfigurationError: It is not.
     """
     if not path.exists():
-        msg = f"there is no spool at {path}: nothing was forwarded by it yet"
+        msg = (
+            f"there is no spool at {path}: nothing was forwarded by it yet; if it is "
+            "another, name it with --spool FILE"
+        )
         raise ConfigurationError(msg)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from databricks_forwarder._cli_router import router_of
 from databricks_forwarder._forwarder import Forwarder
 from databricks_forwarder.errors import ConfigurationError
 from databricks_forwarder.mparticle.names import common_name
@@ -45,6 +46,7 @@ def open_forwarder(arguments: argparse.Namespace, spool: Path) -> Forwarder:
             arguments.lake,
             spool=spool,
             schema_name=schema_name(arguments),
+            router=router_of(arguments),
             counts=counts_of(arguments, "local"),
         )
     settings, endpoint = workspace_of(arguments)
@@ -52,6 +54,7 @@ def open_forwarder(arguments: argparse.Namespace, spool: Path) -> Forwarder:
         settings,
         spool=spool,
         endpoint=endpoint,
+        router=router_of(arguments),
         counts=counts_of(arguments, "shared"),
     )
 

@@ -12,6 +12,7 @@ from databricks_forwarder._carrying import Carrying
 from databricks_forwarder._clock import SystemClock
 from databricks_forwarder._due import Due
 from databricks_forwarder._leaving import StepClock
+from databricks_forwarder._parts import router_over
 from databricks_forwarder._pipeline import Pipeline
 from databricks_forwarder._scratch import make_scratch
 from databricks_forwarder._telling import Teller
@@ -25,7 +26,7 @@ from databricks_forwarder.settings import ConnectionSettings, UploadPolicy
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from databricks_forwarder._ending import CloseReport
     from databricks_forwarder._parts import Counts, Parts
@@ -133,7 +134,7 @@ class Forwarder(Carrying):
         schema_name: str = "mparticle",
         sticky: bool = True,
         naming: Naming | None = None,
-        router: Router | None = None,
+        router: Router | Callable[[EventCounts], Router] | None = None,
         counts: Counts | EventCounts = "local",
         max_spool_bytes: int | None = None,
         max_payload_bytes: int = _MAX_PAYLOAD_BYTES,
@@ -158,7 +159,8 @@ class Forwarder(Carrying):
             naming: What a kind's table is named after; None for mParticle's
                 names.
             router: Routes instead of the settings above, but for what it
-                leaves out, which goes to the common table.
+                leaves out, which goes to the common table; or what makes such
+                a router of the event counts.
             counts: Where the counts of the last 30 days and the names given
                 are kept: ``"local"`` in a file of the lake, for all that
                 forward into it from this machine, ``"shared"`` in two Delta
@@ -213,7 +215,7 @@ class Forwarder(Carrying):
         feeds: Mapping[str, ConnectionSettings] | None = None,
         sticky: bool = True,
         naming: Naming | None = None,
-        router: Router | None = None,
+        router: Router | Callable[[EventCounts], Router] | None = None,
         counts: Counts | EventCounts = "shared",
         maintain_views: bool | None = None,
         max_spool_bytes: int | None = None,
@@ -293,7 +295,7 @@ class Forwarder(Carrying):
         cls,
         parts: Parts,
         opened: ExitStack,
-        router: Router | None,
+        router: Router | Callable[[EventCounts], Router] | None,
         *,
         schema_name: str,
         naming: Naming | None,
@@ -308,14 +310,17 @@ class Forwarder(Carrying):
         """
         from databricks_forwarder.routers.default import default_router  # noqa: PLC0415
 
-        forwarder = cls(
-            router=router
-            or default_router(
+        if router is None:
+            routed: Router = default_router(
                 parts.counts,
                 schema_name=schema_name,
                 naming=naming or kind_name,
                 **routing,
-            ),
+            )
+        else:
+            routed = router_over(router, parts.counts)
+        forwarder = cls(
+            router=routed,
             batcher=parts.batcher,
             stager=parts.stager,
             loader=parts.loader,

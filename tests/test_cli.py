@@ -477,7 +477,7 @@ def test_forward_says_what_another_holder_has(run: Run) -> None:
 
     assert 1 == code
     assert "pending 1" in out
-    assert "1 messages are pending: another forwarder carries them\n" == err
+    assert "1 message is pending: another forwarder carries them\n" == err
 
 
 def test_forward_says_what_is_dead(run: Run) -> None:
@@ -567,7 +567,7 @@ def test_plan_touches_nothing(run: Run) -> None:
     assert [
         "table                  event type  messages  files  bytes  is   why",
         "mparticle_otherevents  any                3      1  SIZE   new  WHY",
-        "1 loads",
+        "1 load",
         "0 messages would be dropped by rule",
         "0 rows would have _rescued_data",
     ] == re.sub(
@@ -799,7 +799,7 @@ def test_status_tells_what_waits_and_what_is_dead(run: Run) -> None:
 
     assert 1 == code
     assert "received 3 = loaded 0 + dead 2 + dropped 0 + pending 1" in out
-    assert "1 messages wait, the oldest since 2026-01-01 00:00:00 UTC" in out
+    assert "1 message waits, the oldest since 2026-01-01 00:00:00 UTC" in out
     assert "dead messages: 2; dead-letters says why" in out
 
 
@@ -833,6 +833,7 @@ def test_spool_that_is_not_there_exits_with_2(command: str, run: Run) -> None:
 
     assert (2, "") == (code, out)
     assert "there is no spool at lake/_forwarder/spool.db" in err
+    assert "name it with --spool FILE" in err
     assert not Path("lake").exists()
 
 
@@ -992,7 +993,7 @@ def test_parked_load_is_carried_on(is_named: bool, parked_load: str, run: Run) -
     code, out, _ = run("carry-on", *named, "--lake", "lake")
     carried, forwarded, _ = run("forward", "--lake", "lake")
 
-    assert (0, "1 loads are open again; forward carries them\n") == (code, out)
+    assert (0, "1 load is open again; forward carries what is open\n") == (code, out)
     assert 0 == carried
     assert "received 1 = loaded 1 + dead 0" in forwarded
 
@@ -1135,11 +1136,11 @@ def test_damaged_payloads_are_exported_byte_for_byte_if_told(run: Run) -> None:
     told = json.loads(Path("damaged.ndjson").read_bytes())
 
     assert [
-        "1 payloads written to dead.ndjson",
+        "1 payload written to dead.ndjson",
         "1 damaged ones were left out; --damaged writes those",
     ] == whole.splitlines()
     assert payload + b"\n" == Path("dead.ndjson").read_bytes()
-    assert "1 payloads written to damaged.ndjson\n" == damaged
+    assert "1 payload written to damaged.ndjson\n" == damaged
     assert (1, "2026-01-01T00:00:00+00:00") == (told["offset"], told["received_at"])
     assert b"{\r\n" + payload[1:-1] + b"\xff" == base64.b64decode(told["base64"])
 
@@ -1168,8 +1169,8 @@ def test_replay_leaves_damaged_payloads(run: Run, run_json: Callable[..., Any]) 
     assert {"replayed": 0, "damaged": [1]} == told
     assert 0 == code
     assert [
-        "1 payloads are back in the queue; forward carries them",
-        "1 damaged payloads stay dead; dead-letters --damaged lists them",
+        "1 payload is back in the queue; forward carries what waits",
+        "1 damaged payload stays dead; dead-letters --damaged lists them",
     ] == out.splitlines()
 
 
@@ -1186,10 +1187,15 @@ def test_export_does_not_overwrite(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("offsets", "count"), [([], 2), (["1"], 1), (["0", "1", "7"], 2)]
+    ("offsets", "count", "put"),
+    [
+        ([], 2, "2 payloads are"),
+        (["1"], 1, "1 payload is"),
+        (["0", "1", "7"], 2, "2 payloads are"),
+    ],
 )
 def test_replay_puts_dead_letters_back(
-    offsets: list[str], count: int, run: Run
+    offsets: list[str], count: int, put: str, run: Run
 ) -> None:
     """
     All dead letters, or those that are named; forward carries them then.
@@ -1198,10 +1204,7 @@ def test_replay_puts_dead_letters_back(
     code, out, _ = run("replay", *offsets, "--lake", "lake")
     _, forwarded, _ = run("forward", "--lake", "lake")
 
-    assert (0, f"{count} payloads are back in the queue; forward carries them\n") == (
-        code,
-        out,
-    )
+    assert (0, f"{put} back in the queue; forward carries what waits\n") == (code, out)
     assert f"received 2 = loaded {count} + dead {2 - count}" in forwarded
 
 

@@ -56,8 +56,8 @@ def test_who_is_named_in_a_file_is_erased(
     assert (0, "") == (code, said.err)
     assert [
         "request r-1",
-        "erased from the spool: 1 payloads that waited, 0 in loads, 0 dead letters",
-        "erased from mparticle_otherevents: 1 rows (version 2)",
+        "erased from the spool: 1 payload that waited, 0 in loads, 0 dead letters",
+        "erased from mparticle_otherevents: 1 row (version 2)",
         "may hold payloads still, remove it: spool.db.damaged-1",
     ] == said.out.splitlines()
 
@@ -111,7 +111,7 @@ def test_open_loads_and_what_nobody_can_read_are_said(
     lines = capsys.readouterr().out.splitlines()
 
     assert f"forward carries what is left of load {lease.load_id}" in lines
-    assert "1 payloads stay: nobody can read whose they are" in lines
+    assert "1 payload stays: nobody can read whose they are" in lines
 
 
 @pytest.mark.parametrize(

@@ -444,7 +444,7 @@ def test_what_is_not_compared_is_said(lake: Lake, run: Run) -> None:
             "their reports are no longer kept, not compared: load "
             f"{', '.join(loads[:5])} and 2 more"
         ),
-        "all agrees: 1 loads in 1 tables, 1 rows expected, 1 found",
+        "all agrees: 1 load in 1 table, 1 row expected, 1 found",
     ] == out.splitlines()
 
 
