@@ -240,8 +240,8 @@ class Asking:
         its own, and while its rows are moved there.
 
         Args:
-            kind: Whose rows, without those of partner feeds, which have tables
-                of their own; None for all events.
+            kind: Whose rows, without those of partner feeds; None for all
+                events. With a router of your own all tables are looked into.
 
         Returns:
             A pyarrow data set: DuckDB, Polars and pyarrow itself read it, of

@@ -42,8 +42,8 @@ def read(
     if kind is not None and not kind.event_type:
         msg = "a kind to be read must say its event type; read all, and filter"
         raise ConfigurationError(msg)
-    own = {} if kind is None else _own(router, [kind])
-    return loader.read(kind, common, own.get(kind) if kind is not None else None)
+    tables = None if kind is None else _tables_of(kind, router, common)
+    return loader.read(kind, common, tables)
 
 
 def backfill(
@@ -88,6 +88,22 @@ def backfill(
         for kind, table in sorted(own.items(), key=lambda each: each[1])
         if table != common and (tables is None or table in tables)
     }
+
+
+def _tables_of(
+    kind: EventKind, router: Router, common: TableName
+) -> Collection[TableName] | None:
+    """
+    The tables that rows of *kind* can be in; None if it may be any.
+    """
+    # With the routers come the counts: not at import.
+    from databricks_forwarder.routers.default import (  # noqa: PLC0415
+        keeps_kinds_together,
+    )
+
+    if not keeps_kinds_together(router):
+        return None
+    return [common, *_own(router, [kind]).values()]
 
 
 def _own(router: Router, kinds: Collection[EventKind]) -> Mapping[EventKind, TableName]:

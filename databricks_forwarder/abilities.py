@@ -390,15 +390,19 @@ class ReadingLoader(Loader, Protocol):
     """
 
     def read(
-        self, kind: EventKind | None, common: TableName, own: TableName | None, /
+        self,
+        kind: EventKind | None,
+        common: TableName,
+        tables: Collection[TableName] | None,
+        /,
     ) -> Dataset:
         """
         Read all events, or all of a kind, as they are now, each row once.
 
         Args:
-            kind: Whose rows; None for all.
+            kind: Whose rows, without those of partner feeds; None for all.
             common: The table of kinds that have none of their own.
-            own: The table that the kind has, if it was given one.
+            tables: Those that have such rows, if there are any; None for all.
 
         Returns:
             A data set with the columns of all event types; it reads nothing

@@ -5,18 +5,38 @@ Who can't read or move rows says so, and what to do instead.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from walking import InMemory, OnDisk, batch, custom
 
+from databricks_forwarder import Forwarder
+from databricks_forwarder.counts.memory import MemoryEventCounts
 from databricks_forwarder.errors import ConfigurationError, TransientError
-from databricks_forwarder.model import EventKind, Table, TableName
+from databricks_forwarder.model import EventKey, EventKind, Table, TableName
+from databricks_forwarder.mparticle.keys import SOURCE_FEED
+from databricks_forwarder.protocols import Router
+from databricks_forwarder.routers.default import default_router, keeps_kinds_together
+from databricks_forwarder.routers.feeds import FeedRouter
 from databricks_forwarder.routers.first_match import FirstMatch
 from databricks_forwarder.routers.function import FunctionRouter
+from databricks_forwarder.routers.threshold import ThresholdRouter
 from databricks_forwarder.testing.faults import Fail, faulty
 
 BUY = EventKind("custom_event", "navigation", "Buy")
 TO_ONE = FunctionRouter(lambda _: Table(TableName("one")))
+COUNTS = MemoryEventCounts()
+STANDARD = default_router(COUNTS, schema_name="shop")
+
+
+def _sandboxed(key: EventKey) -> str | None:
+    return "sandbox" if key.environment == "development" else None
+
+
+class _Another(ThresholdRouter):
+    """
+    A router that may put a kind where it likes.
+    """
 
 
 def test_a_loader_that_can_not_be_read_is_named(tmp_path: Path) -> None:
@@ -89,6 +109,79 @@ def test_a_router_that_promotes_nothing_reads_the_common_table(tmp_path: Path) -
         rows = forwarder.read(BUY)
 
     assert 1 == rows.count_rows()
+
+
+@pytest.mark.parametrize("is_behind_mine", [True, False])
+def test_a_kind_is_read_from_all_tables_of_a_router_of_ones_own(
+    tmp_path: Path, is_behind_mine: bool
+) -> None:
+    """
+    Rows that another router put elsewhere are in a kind's history all the same.
+    """
+    composition = OnDisk(tmp_path, events_threshold=3)
+    mine = FunctionRouter(_sandboxed)
+    standard = composition.router(composition.counts())
+    router = FirstMatch(mine, standard) if is_behind_mine else mine
+    with composition.forwarder(router=router) as forwarder:
+        for number, environment in enumerate(["production", "development"] * 3):
+            forwarder.submit(batch(custom("Buy", number), environment=environment))
+            forwarder.submit(batch(custom("Look", number), environment=environment))
+            forwarder.flush()
+        found = forwarder.read(BUY).to_table()["data"].to_pylist()
+
+    assert ["Buy"] * 6 == [data["event_name"] for data in found]
+    composition.die()
+
+
+@pytest.mark.parametrize("router", [None, FunctionRouter(_sandboxed), TO_ONE])
+@pytest.mark.parametrize(
+    ("of_batch", "of_event"),
+    [
+        ({"source_info": {"channel": "partner", "partner": "Acme"}}, {}),
+        ({"source_info": {"channel": "partner"}}, {}),
+        ({}, {"custom_attributes": {SOURCE_FEED: "Acme"}}),
+    ],
+)
+def test_a_kind_is_read_without_rows_of_feeds(
+    tmp_path: Path,
+    router: Router | None,
+    of_batch: dict[str, Any],
+    of_event: dict[str, Any],
+) -> None:
+    """
+    What partner feeds brought is in no kind's history, whichever table has it.
+    """
+    places = {"root": tmp_path / "lake", "spool": tmp_path / "spool.db"}
+    not_of_feeds = {"custom_attributes": {SOURCE_FEED: "", "a": "b"}}
+    with Forwarder.for_lake(**places, router=router) as forwarder:
+        forwarder.submit(batch(custom("Buy", 1), source_info={"channel": "native"}))
+        forwarder.submit(batch(custom("Buy", 2, **not_of_feeds)))
+        forwarder.submit(batch(custom("Buy", 3, **of_event), **of_batch))
+        forwarder.flush()
+
+        assert [0, 1] == sorted(forwarder.read(BUY).to_table()["_offset"].to_pylist())
+        assert 3 == forwarder.read().count_rows()
+
+
+@pytest.mark.parametrize(
+    ("router", "expected"),
+    [
+        (STANDARD, True),
+        (FirstMatch(STANDARD), True),
+        (ThresholdRouter(COUNTS, schema_name="shop"), True),
+        (FeedRouter(COUNTS), True),
+        (TO_ONE, False),
+        (FirstMatch(TO_ONE, STANDARD), False),
+        (_Another(COUNTS, schema_name="shop"), False),
+    ],
+)
+def test_mparticle_s_routing_alone_keeps_kinds_together(
+    router: Router, expected: bool
+) -> None:
+    """
+    Only of routers that are known no other tables than two are looked into.
+    """
+    assert expected == keeps_kinds_together(router)
 
 
 def test_a_lake_without_a_common_table_is_read(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_rows_of_a_lake_are_moved(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out.splitlines()
 
     assert [0, 0] == codes
-    assert [f"moved into {OWN}: 1 rows", "there was nothing to be moved"] == said
+    assert [f"moved into {OWN}: 1 row", "there was nothing to be moved"] == said
     assert [1, 2] == ids(OWN)
 
 

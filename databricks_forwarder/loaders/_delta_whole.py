@@ -15,7 +15,7 @@ import pyarrow.dataset as ds
 
 from databricks_forwarder._table_columns import MARKS, schema_of
 from databricks_forwarder.loaders._delta_backfill import copies
-from databricks_forwarder.loaders._kind_rows import rows_of
+from databricks_forwarder.loaders._kind_rows import of_feeds, rows_of
 from databricks_forwarder.loaders._schemas import widened
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def whole(
     Args:
         tables: By name; those that are not of events are passed over.
         common: The table of kinds that have none of their own.
-        kind: Whose rows; None for all.
+        kind: Whose rows, without those of feeds; None for all.
 
     Returns:
         A data set that reads files when it is asked, and of them what it is
@@ -56,7 +56,7 @@ def whole(
                 if not each.path.startswith(left_out)
             ]
     read = _of_fragments(fragments, columns)
-    return read if kind is None else read.filter(rows_of(kind))
+    return read if kind is None else read.filter(rows_of(kind) & ~of_feeds())
 
 
 def _of_fragments(fragments: list[ds.Fragment], columns: pa.Schema) -> ds.Dataset:

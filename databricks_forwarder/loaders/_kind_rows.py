@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from databricks_forwarder.loaders._said import kind_said
+from databricks_forwarder.mparticle.keys import SOURCE_FEED
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 
     from databricks_forwarder.model import EventKind
 
-__all__ = ["kinds_in", "rows_of"]
+__all__ = ["kinds_in", "of_feeds", "rows_of"]
 
 _EMPTY = pc.scalar("")
+_PARTNER = pc.scalar("partner")
 _PROMOTION = pc.scalar("promotion_")
 
 
@@ -42,6 +44,15 @@ def rows_of(kind: EventKind) -> pc.Expression:
     elif kind.event_type == "commerce_event":
         condition &= _commerce_name() == name
     return condition
+
+
+def of_feeds() -> pc.Expression:
+    """
+    What holds for the rows of partner feeds, in a table with the fields of all types.
+    """
+    attributes = pc.field("data", "custom_attributes")
+    feed = _said(pc.map_lookup(attributes, SOURCE_FEED, "first"))
+    return (_said(pc.field("source_info", "channel")) == _PARTNER) | (feed != _EMPTY)
 
 
 def kinds_in(rows: Dataset) -> Collection[EventKind]:

@@ -164,17 +164,21 @@ class DeltaLoader:
         return self._tables.erase(table, places)
 
     def read(
-        self, kind: EventKind | None, common: TableName, own: TableName | None, /
+        self,
+        kind: EventKind | None,
+        common: TableName,
+        tables: Collection[TableName] | None,
+        /,
     ) -> Dataset:
         """
         Read all events, or all of a kind, as one data set; files are read later.
 
-        A table of the kind's own has rows of that kind alone, so others are not
-        looked into when it is known.
+        Of a table that has no such rows the log is read, and by what it tells of
+        them most files are passed over.
         """
-        names = self.tables() if kind is None else [common, *filter(None, [own])]
 
         def opened() -> Dataset:
+            names = self.tables() if tables is None else tables
             # The common table first: what leaves it meanwhile is shown as of then.
             return whole(
                 {

@@ -15,9 +15,9 @@ from databricks_forwarder.settings import ConnectionSettings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from databricks_forwarder.protocols import EventCounts, Naming
+    from databricks_forwarder.protocols import EventCounts, Naming, Router
 
-__all__ = ["default_router"]
+__all__ = ["default_router", "keeps_kinds_together"]
 
 _MPARTICLES = ConnectionSettings()
 
@@ -60,3 +60,15 @@ def default_router(  # noqa: PLR0913 (settings, all but the first by keyword)
     return FirstMatch(
         FeedRouter(counts, connection, feeds=feeds, reserved=reserved), threshold
     )
+
+
+def keeps_kinds_together(router: Router) -> bool:
+    """
+    Whether a kind's rows, but for those of feeds, can only be in two tables.
+
+    These are the common one and the kind's own. It is known of mParticle's
+    routing alone: a router that is asked before it may put them anywhere.
+    """
+    if type(router) is FirstMatch:
+        return all(map(keeps_kinds_together, router.routers))
+    return type(router) in {FeedRouter, ThresholdRouter}

@@ -15,7 +15,8 @@ from schemas import new_schema, workspace
 from databricks_forwarder import Forwarder
 from databricks_forwarder._databricks.kind_conditions import kind_condition
 from databricks_forwarder.loaders._delta_backfill import DATAFUSION
-from databricks_forwarder.model import EventKind
+from databricks_forwarder.model import EventKey, EventKind, Table, TableName
+from databricks_forwarder.routers.function import FunctionRouter
 
 COMMON = "mparticle_otherevents"
 
@@ -33,6 +34,31 @@ def test_a_lake_tells_the_rows_of_each_kind(lake: Path) -> None:
     Reading a kind from a lake gives the rows of its events, and no others.
     """
     with Forwarder.for_lake(lake / "lake", spool=lake / "spool.db") as forwarder:
+        found = {
+            kind: set(forwarder.read(kind).to_table()["_offset"].to_pylist())
+            for kind in offsets_by_kind()
+        }
+
+    assert offsets_by_kind() == found
+
+
+def test_a_kind_is_found_in_whatever_table_it_is(tmp_path: Path) -> None:
+    """
+    With a router of one's own a kind's rows are found among tables of other columns.
+    """
+    known = {"custom_event", "commerce_event", "screen_view"}
+
+    def by_name(key: EventKey) -> Table | None:
+        if key.event_type not in known:
+            return None
+        named = "named" if key.event_name else "nameless"
+        return Table(TableName(f"{named}_{key.event_type}"), key.event_type)
+
+    router = FunctionRouter(by_name)
+    places = {"root": tmp_path / "lake", "spool": tmp_path / "spool.db"}
+    with Forwarder.for_lake(**places, router=router) as forwarder:
+        forwarder.submit_many(PAYLOADS)
+        forwarder.flush()
         found = {
             kind: set(forwarder.read(kind).to_table()["_offset"].to_pylist())
             for kind in offsets_by_kind()
