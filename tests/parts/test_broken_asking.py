@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pyarrow as pa
@@ -24,7 +25,7 @@ from databricks_forwarder.model import (
     Table,
     TableName,
 )
-from databricks_forwarder.protocols import EventCounts
+from databricks_forwarder.protocols import EventCounts, Router
 from databricks_forwarder.routers.threshold import ThresholdRouter
 from databricks_forwarder.stagers.memory import MemoryStager
 from databricks_forwarder.testing.contracts.asking import (
@@ -95,10 +96,77 @@ class Forgetting(ThresholdRouter):
         return attrs.evolve(self, counts=over(MemoryEventCounts()))
 
 
+class _Wrapping:
+    """
+    Routes as another does, and offers nothing else but to learn.
+    """
+
+    def __init__(self, counts: EventCounts, **settings: Any) -> None:
+        self._router = ThresholdRouter(counts, **settings)
+
+    def route(
+        self, counts: Mapping[EventKey, int], /, *, at: datetime
+    ) -> Mapping[EventKey, Table | None]:
+        """
+        Ask the other.
+        """
+        return self._router.route(counts, at=at)
+
+    def loaded(
+        self, load_id: LoadId, counts: Mapping[EventKey, int], /, *, at: datetime
+    ) -> None:
+        """
+        Tell the other.
+        """
+        self._router.loaded(load_id, counts, at=at)
+
+
+class OnlyExplaining(_Wrapping):
+    """
+    Gives reasons, and can't be rehearsed.
+    """
+
+    def explain(
+        self, counts: Mapping[EventKey, int], /, *, at: datetime
+    ) -> Mapping[EventKey, Reason]:
+        """
+        Ask the other.
+        """
+        return self._router.explain(counts, at=at)
+
+
+class OnlyRehearsing(_Wrapping):
+    """
+    Can be rehearsed, and gives no reasons.
+    """
+
+    def rehearsal(self, over: Callable[[EventCounts], EventCounts], /) -> Router:
+        """
+        Have the other rehearsed.
+        """
+        return self._router.rehearsal(over)
+
+
+class OnlyEarnest(_Wrapping):
+    """
+    R9: gives no reasons, and its rehearsal is itself.
+    """
+
+    def rehearsal(self, over: Callable[[EventCounts], EventCounts], /) -> Router:
+        """
+        Do it in earnest.
+        """
+        return self
+
+
 @pytest.mark.parametrize(
     ("router", "clauses"),
     [
         (ThresholdRouter, set()),
+        (_Wrapping, set()),
+        (OnlyExplaining, set()),
+        (OnlyRehearsing, set()),
+        (OnlyEarnest, {"R9"}),
         (Guessing, {"R8"}),
         (Giving, {"R8"}),
         (Earnest, {"R9"}),
@@ -106,7 +174,7 @@ class Forgetting(ThresholdRouter):
     ],
 )
 def test_a_broken_router_fails_in_the_clause_it_breaks(
-    router: type[ThresholdRouter], clauses: set[str], tmp_path: Path
+    router: Callable[..., Router], clauses: set[str], tmp_path: Path
 ) -> None:
     """
     Each breach is found by the tests of its clause, and by no other's.
@@ -117,7 +185,7 @@ def test_a_broken_router_fails_in_the_clause_it_breaks(
             super().begin(tmp_path)
             self.counts = MemoryEventCounts()
 
-        def make(self) -> ThresholdRouter:
+        def make(self) -> Router:
             return router(self.counts, schema_name="main", events_threshold=2)
 
         def learnt(self) -> object:

@@ -102,13 +102,16 @@ class RouterContract(Contract):
         Make the router of this test, as a new process does.
 
         All that are made within one test share one memory, which is empty at
-        first.
+        first: make that in `begin`, or keep it below ``tmp_path``.
         """
-        raise NotImplementedError
+        raise NotImplementedError("say how the router of a test is made: make(self)")
 
     def keys(self) -> Sequence[EventKey]:
         """
         Tell the keys that the router must answer for.
+
+        The built-in ones hardly differ in group and environment: add your own
+        for a router that looks at these.
         """
         return ODD_KEYS
 
@@ -130,7 +133,11 @@ class RouterContract(Contract):
 
         Asked only if the router learns.
         """
-        raise NotImplementedError
+        msg = (
+            "the router learns (it has loaded), so its contract needs learnt(self): "
+            "what its memory knows of loads, such as counts.kept(since=date.min)"
+        )
+        raise NotImplementedError(msg)
 
     def _counts(self, keys: Iterable[EventKey]) -> Mapping[EventKey, int]:
         return dict.fromkeys(keys, self.message_count)
