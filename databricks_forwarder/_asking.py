@@ -145,7 +145,9 @@ class Asking:
         As if nothing else were waiting: their rows are written into files, in a
         folder that is gone afterwards, and the statements that would load them
         are told. All payloads are held in memory. Counts that hosts share are
-        read in the workspace, and nothing else is asked there.
+        read in the workspace, and nothing else is asked there. A router of your
+        own that has neither ``rehearsal`` nor ``preview`` is asked by ``route``,
+        and gives the names that it gives there.
 
         Args:
             payloads: mParticle batches, as for `submit`.
@@ -175,7 +177,7 @@ class Asking:
         Tell where events would go now, and why; ``str()`` of a reason says it.
 
         Nothing is stored or given. Counts that hosts share are read in the
-        workspace.
+        workspace. Of a router of your own, as for `plan`.
 
         Args:
             what: An event key, or a payload.

@@ -5,7 +5,7 @@ No event key knows a batch's attributes. So the router names the group of a
 batch, and finds it in the keys that it is asked for.
 
 The names are given by event counts, which never give one name to two owners:
-"Acme Inc" and "acme-inc" would else be one table.
+"Acme Inc" and "acmeinc" would else be one table.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from databricks_forwarder import Forwarder
-from databricks_forwarder.counts.sqlite import SqliteEventCounts
 from databricks_forwarder.model import EventKey, Table
 from databricks_forwarder.mparticle.batch import Batch
 from databricks_forwarder.mparticle.names import candidates
 from databricks_forwarder.protocols import EventCounts
+from databricks_forwarder.routers.default import default_router
+from databricks_forwarder.routers.first_match import FirstMatch
 from databricks_forwarder.testing.payloads import make_event, make_payload
 
 Tables = Mapping[EventKey, Table | None]
@@ -41,6 +42,9 @@ class TenantRouter:
     def preview(self, counts: Mapping[EventKey, int], /, *, at: datetime) -> Tables:  # noqa: ARG002 (so does one to come)
         return _tables(counts, self._names.propose)
 
+    def rehearsal(self, over: Callable[[EventCounts], EventCounts]) -> TenantRouter:
+        return TenantRouter(over(self._names))
+
 
 def _tables(keys: Mapping[EventKey, int], ask: Callable[[Any], Any]) -> Tables:
     tenants = {
@@ -56,6 +60,11 @@ def _tables(keys: Mapping[EventKey, int], ask: Callable[[Any], Any]) -> Tables:
     }
 
 
+def make_router(counts: EventCounts) -> FirstMatch:
+    standard = default_router(counts, schema_name="mparticle")
+    return FirstMatch(TenantRouter(counts), standard)
+
+
 PAYLOADS = [
     make_payload(make_event(), make_event(), user_attributes={"tenant": "acme"}),
     make_payload(make_event("screen_view"), user_attributes={"tenant": "globex"}),
@@ -65,9 +74,8 @@ PAYLOADS = [
 
 
 def main(folder: Path) -> int:
-    router = TenantRouter(SqliteEventCounts(folder / "names.db"))
-    spool = folder / "spool.db"
-    with Forwarder.for_lake(folder / "lake", spool=spool, router=router) as forwarder:
+    lake, spool = folder / "lake", folder / "spool.db"
+    with Forwarder.for_lake(lake, spool=spool, router=make_router) as forwarder:
         plan = forwarder.plan(PAYLOADS)
         for planned in plan.tables:
             print(f"plan: {planned.table} would get {planned.message_count}")

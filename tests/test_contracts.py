@@ -13,6 +13,7 @@ from memory_examination import MemoryBatcherExamination
 from databricks_forwarder.batchers.memory import MemoryBatcher
 from databricks_forwarder.model import Offset
 from databricks_forwarder.testing.contracts.batcher import BatcherContract
+from databricks_forwarder.testing.contracts.router import RouterContract
 
 
 class Nameless(MemoryBatcher):
@@ -67,3 +68,23 @@ def test_a_batchers_hooks_are_asked_for(hook: Callable[[BatcherContract], Any]) 
     """
     with pytest.raises(NotImplementedError):
         hook(BatcherContract())
+
+
+@pytest.mark.parametrize(
+    ("hook", "words"),
+    [
+        (RouterContract.make, r"say how .* is made: make\(self\)"),
+        (
+            RouterContract.learnt,
+            r"so its contract needs learnt\(self\)",
+        ),
+    ],
+)
+def test_a_routers_hooks_say_what_they_are_for(
+    hook: Callable[[RouterContract], Any], words: str
+) -> None:
+    """
+    A subclass without a hook is told which one is needed, and why.
+    """
+    with pytest.raises(NotImplementedError, match=words):
+        hook(RouterContract())

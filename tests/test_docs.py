@@ -158,7 +158,13 @@ def test_contracts_of_the_page_on_testing_routers_hold(tmp_path: Path) -> None:
         if name.startswith("Test")
     }
 
-    assert {"TestTableByType": set(), "TestOneTable": {"R6"}} == examined
+    assert {
+        "TestTableByType": set(),
+        "TestOneTable": {"R6"},
+        "TestSandboxFirst": set(),
+        "TestSandboxAlone": {"R1"},
+        "TestSandboxAsked": set(),
+    } == examined
 
 
 # Files of tests: their page, what must lie beside them, and pytest's exit code.
