@@ -52,9 +52,7 @@ _TABLE = TableName("event_navigation_größe")
 
 class AskedRouterContract(Contract):
     """
-    R8 and R9 of `databricks_forwarder.abilities`, for routers that do either.
-
-    What a router does not offer is not examined.
+    R8 and R9 of `databricks_forwarder.abilities`, as far as a router offers them.
 
     Attributes:
         message_count: Messages of each key in a load. Choose it so that the
