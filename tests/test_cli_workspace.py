@@ -77,6 +77,29 @@ def test_a_threshold_said_is_the_one(
     assert {f"{settings.schema_name}_otherevents": 2} == told["tables"]
 
 
+@pytest.mark.usefixtures("settings")
+def test_a_router_of_ones_own_routes_into_a_workspace(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    What is named makes the router of the counts that hosts share.
+    """
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "workspace_routing.py").write_text(
+        "from databricks_forwarder.routers.function import FunctionRouter\n\n\n"
+        "def make(counts):\n"
+        "    return FunctionRouter(lambda key: type(counts).__name__)\n"
+    )
+    file = tmp_path / "batches.json"
+    file.write_bytes(make_payload(make_event("screen_view")))
+    spool = str(tmp_path / "spool.db")
+    arguments = [*place(), "--spool", spool, "--router", "workspace_routing:make"]
+    main(["forward", str(file), *arguments, "--json"])
+    told = json.loads(capsys.readouterr().out)
+
+    assert {"warehouseeventcounts": 1} == told["tables"]
+
+
 def test_a_good_workspace_is_found_good(
     settings: DatabricksSettings, capsys: pytest.CaptureFixture[str]
 ) -> None:
