@@ -26,6 +26,24 @@ nox.options.sessions = [
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
 PEERS = ("duckdb", "dlt", "simdjson")
+# What a host may import, from what is installed alone.
+ALL_THAT_IS_PUBLIC = """
+from importlib.resources import files
+from databricks_forwarder import *
+from databricks_forwarder import __version__
+assert files("databricks_forwarder").joinpath("py.typed").is_file()
+print(__version__)
+"""
+# What touches each dependency, in two minutes.
+OF_DEPENDENCIES = (
+    "tests/databricks",
+    "tests/parts",
+    "tests/test_cli.py",
+    "tests/test_columns.py",
+    "tests/test_docs.py",
+    "tests/test_rows.py",
+    "tests/workspace/test_workspace_sdk.py",
+)
 SOURCES = (
     "databricks_forwarder",
     "tests",
@@ -91,6 +109,19 @@ def tests(session: nox.Session) -> None:
     if session.posargs:
         measured = {}
     session.run("python", "-m", "pytest", "-n", "auto", *session.posargs, env=measured)
+
+
+@nox.session(name="tests-lowest", python=PYTHONS[0])
+def tests_lowest(session: nox.Session) -> None:
+    """
+    Run tests of what is required with the lowest versions that are promised.
+    """
+    session.install("uv")
+    lowest = ("uv", "pip", "install", "--resolution", "lowest-direct")
+    extras = ".[lake,cli,otel,testing]"
+    session.run(*lowest, "--editable", extras, *group("tests"))
+    chosen = session.posargs or OF_DEPENDENCIES
+    session.run("python", "-m", "pytest", "-n", "auto", *chosen)
 
 
 @nox.session
@@ -260,14 +291,49 @@ def benchmarks(session: nox.Session) -> None:
 @nox.session
 def build(session: nox.Session) -> None:
     """
-    Build sdist and wheel, install the wheel alone, and import all public names.
+    Build sdist and wheel; install each alone, import all public names, and run.
     """
     session.install("build", "twine")
     dist = Path(session.create_tmp()).resolve() / "dist"
     shutil.rmtree(dist, ignore_errors=True)
+    # The wheel is built from the sdist, so what is left out there is missed here.
     session.run("python", "-m", "build", "--outdir", str(dist))
-    session.run("twine", "check", "--strict", *map(str, dist.iterdir()))
-    (wheel,) = dist.glob("*.whl")
-    session.install("--force-reinstall", str(wheel))
+    (wheel,), (sdist,) = dist.glob("*-py3-none-any.whl"), dist.glob("*.tar.gz")
+    session.run("twine", "check", "--strict", str(wheel), str(sdist))
     session.chdir(dist)
-    session.run("python", "-c", "from databricks_forwarder import *")
+    for built in (wheel, sdist):
+        place = dist / f"alone-{built.suffix[1:]}"
+        session.run("python", "-m", "venv", str(place))
+        python = str(place / "bin" / "python")
+        pip = (python, "-m", "pip", "install", "-q", str(built))
+        session.run(*pip, external=True)
+        session.run(python, "-c", ALL_THAT_IS_PUBLIC, external=True)
+        program = (python, "-m", "databricks_forwarder", "--help")
+        session.run(*program, external=True, silent=True)
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """
+    Ask PyPI for known weaknesses of all dependencies, extras included.
+
+    A package that PyPI's advisories can't be had for is an error: where the
+    network has a mirror without them, nothing was asked.
+    """
+    session.install("pip-audit")
+    place = Path(session.create_tmp()).resolve() / "audited"
+    shutil.rmtree(place, ignore_errors=True)
+    session.run("python", "-m", "venv", str(place))
+    python = str(place / "bin" / "python")
+    extras = ".[lake,cli,otel,spark,testing]"
+    session.run(python, "-m", "pip", "install", "-q", "-U", "pip", external=True)
+    session.run(python, "-m", "pip", "install", "-q", extras, external=True)
+    frozen = session.run(
+        *(python, "-m", "pip", "freeze", "--exclude", "databricks-forwarder"),
+        external=True,
+        silent=True,
+    )
+    wanted = place / "wanted.txt"
+    wanted.write_text(str(frozen))
+    exact = ("--strict", "--no-deps", "--disable-pip", "--requirement", str(wanted))
+    session.run("pip-audit", *exact, *session.posargs)
