@@ -21,10 +21,18 @@ nox.options.sessions = [
     "coverage",
     "docs",
     "examples",
+    "recipes",
 ]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
+# Examples that need more, or serve without an end; their tests run them.
+RECIPES = {
+    "fastapi_receiver.py",
+    "flask_receiver.py",
+    "kafka_consumer.py",
+    "scheduler.py",
+}
 PEERS = ("duckdb", "dlt", "simdjson")
 # What a host may import, from what is installed alone.
 ALL_THAT_IS_PUBLIC = """
@@ -140,7 +148,7 @@ def typing(session: nox.Session) -> None:
     Check all types, strictly, as hosts see them with either type checker too.
     """
     # Not editable: the completeness of what is installed is asked for.
-    session.install(".[lake,cli,testing]", *group("typing"))
+    session.install(".[lake,cli,otel,testing]", *group("typing", "observe"))
     session.run("mypy")
     session.run("mypy", "tests/typed")
     session.run("basedpyright")
@@ -162,16 +170,42 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def links(session: nox.Session) -> None:
+    """
+    Ask for each page of others that the documentation links to; by request only.
+
+    Links between the project's own pages are checked by the tests.
+    """
+    session.install("-e", ".[lake,cli,testing]", *group("docs"))
+    session.run("sphinx-build", "-q", "-b", "linkcheck", "docs", "docs/_build/links")
+
+
+@nox.session
 def examples(session: nox.Session) -> None:
     """
     Run each example as a program of its own, in a folder of its own.
     """
-    session.install("-e", ".[lake,cli,testing]")
-    programs = sorted(Path("examples").resolve().glob("*.py"))
+    session.install("-e", ".[lake,cli,otel,testing]", *group("observe"))
+    programs = sorted(
+        program
+        for program in Path("examples").resolve().glob("*.py")
+        if program.name not in RECIPES
+    )
     shutil.rmtree(session.create_tmp())
     session.chdir(session.create_tmp())
     for program in programs:
         session.run("python", str(program))
+
+
+@nox.session
+def recipes(session: nox.Session) -> None:
+    """
+    Run what stands beside others' packages: receivers, Kafka, schedulers, notebooks.
+    """
+    session.install("--upgrade", "pip")
+    session.install("-e", ".", *group("recipes"))
+    arguments = session.posargs or ("-n", "auto")
+    session.run("python", "-m", "pytest", "tests/recipes", *arguments)
 
 
 @nox.session
@@ -264,6 +298,20 @@ def spark(session: nox.Session) -> None:
 
 
 @nox.session
+def browser(session: nox.Session) -> None:
+    """
+    Look at the report in a headless Chromium; pictures are kept in the session.
+    """
+    session.install("--upgrade", "pip")
+    session.install("-e", ".", *group("browser"))
+    pictures = str(Path(session.create_tmp()).resolve() / "screenshots")
+    required = {"REPORT_BROWSER": "required", "REPORT_SCREENSHOTS": pictures}
+    patient = ("-o", "faulthandler_timeout=280")
+    pytest = ("-m", "pytest", "tests/browser", *patient, *session.posargs)
+    session.run("python", *pytest, env=required)
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """
     Fuzz one way in, led by coverage: ``-- --entry decoding --runs 1000000``.
@@ -277,7 +325,7 @@ def benchmarks(session: nox.Session) -> None:
     """
     Measure, beside the current releases of the peers: ``-- --json figures.json``.
     """
-    session.install("-e", ".[lake,testing]")
+    session.install("-e", ".[lake,otel,testing]", *group("observe"))
     peers = Path(session.create_tmp()).resolve() / "peers"
     for peer in PEERS:
         place = peers / peer

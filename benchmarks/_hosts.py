@@ -28,6 +28,7 @@ __all__ = [
     "EVENTS_THRESHOLD",
     "ONE_LOAD",
     "SCHEMA_NAME",
+    "lines",
     "numbered_table",
     "resident_mb",
     "seconds_of",

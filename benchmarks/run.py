@@ -34,6 +34,8 @@ from benchmarks import (
     imports,
     latency,
     loads,
+    loops,
+    observing,
     odd,
     parquet,
     routing,
@@ -61,6 +63,8 @@ MEASUREMENTS: Mapping[str, Callable[[Bench], Outcome]] = {
     "S10": imports.measure,
     "S11": workspace.measure,
     "S12": spark.measure,
+    "S13": observing.measure,
+    "loop": loops.measure,
     "stages": stages.measure,
 }
 

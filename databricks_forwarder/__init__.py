@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from databricks_forwarder._async_forwarder import AsyncForwarder
     from databricks_forwarder._databricks.client import DatabricksClient
     from databricks_forwarder._differences import Difference
     from databricks_forwarder._ending import CloseReport
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
     from databricks_forwarder._letters import DeadLetterFilter
     from databricks_forwarder._reconcile import Reconciliation
     from databricks_forwarder._status import Status
+    from databricks_forwarder.answers import Reason, Simulation
     from databricks_forwarder.erasure import Erasure
     from databricks_forwarder.errors import ForwarderError
+    from databricks_forwarder.maintenance import Maintenance
+    from databricks_forwarder.plans import Plan
     from databricks_forwarder.settings import (
         ConnectionSettings,
         DatabricksSettings,
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "AsyncForwarder",
     "CloseReport",
     "ConnectionSettings",
     "DatabricksClient",
@@ -35,12 +40,17 @@ __all__ = [
     "Erasure",
     "Forwarder",
     "ForwarderError",
+    "Maintenance",
+    "Plan",
+    "Reason",
     "Reconciliation",
+    "Simulation",
     "Status",
     "UploadPolicy",
 ]
 
 _HOMES = {
+    "AsyncForwarder": "_async_forwarder",
     "CloseReport": "_ending",
     "ConnectionSettings": "settings",
     "DatabricksClient": "_databricks.client",
@@ -51,7 +61,11 @@ _HOMES = {
     "Erasure": "erasure",
     "Forwarder": "_forwarder",
     "ForwarderError": "errors",
+    "Maintenance": "maintenance",
+    "Plan": "plans",
+    "Reason": "answers",
     "Reconciliation": "_reconcile",
+    "Simulation": "answers",
     "Status": "_status",
     "UploadPolicy": "settings",
 }

@@ -87,7 +87,7 @@ def pause_seconds(error: Exception, failures: int, *, jitter: float) -> float:
     return full * (0.5 + jitter / 2)
 
 
-def sentence(error: Exception) -> str:
+def sentence(error: BaseException) -> str:
     """
     What is told of an error in reports, in the status and in the log.
 

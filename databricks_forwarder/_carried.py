@@ -10,21 +10,22 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from databricks_forwarder._load_facts import LoadFacts
 from databricks_forwarder._progress import (
     Progress,
     failure_note,
-    files_by_table,
     restaged_mark,
     staging_note,
 )
 from databricks_forwarder.errors import ConfigurationError, PermanentError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from databricks_forwarder._progress import Staging
-    from databricks_forwarder.model import Lease, LoadId, ParquetFile
+    from databricks_forwarder._telling import Teller
+    from databricks_forwarder.model import Lease, LoadId, ParquetFile, TableName
     from databricks_forwarder.protocols import Batcher, Clock
 
 __all__ = ["BEAT", "CarriedLoad"]
@@ -46,16 +47,22 @@ class CarriedLoad:
 
     Attributes:
         progress: How far it got, as the batcher knows it.
+        told: What is told of it.
+        begun_at: When this holder took it up.
     """
 
     lease: Lease
     progress: Progress
+    told: LoadFacts
     _batcher: Batcher
     _clock: Clock
+    begun_at: datetime
     _noted_at: datetime
 
     @classmethod
-    def of(cls, lease: Lease, batcher: Batcher, clock: Clock) -> CarriedLoad:
+    def of(
+        cls, lease: Lease, batcher: Batcher, clock: Clock, teller: Teller
+    ) -> CarriedLoad:
         """
         Take up what *batcher* handed out just now.
 
@@ -63,7 +70,9 @@ class CarriedLoad:
             ConfigurationError: Its id can't name a folder; nothing was noted.
         """
         _require_plain(lease.load_id)
-        return cls(lease, Progress(dict(lease.notes)), batcher, clock, clock.now())
+        told = LoadFacts.of(lease, teller)
+        progress, now = Progress(dict(lease.notes)), clock.now()
+        return cls(lease, progress, told, batcher, clock, now, now)
 
     @property
     def id(self) -> LoadId:
@@ -111,7 +120,7 @@ class CarriedLoad:
         before = self.progress.staging
         if before is None:
             return
-        earlier, again = before.files, files_by_table(made)
+        earlier, again = before.files, _by_table(made)
         for table in sorted(earlier.keys() | again.keys()):
             is_same = earlier.get(table) == again.get(table) or (
                 self.progress.is_outdated
@@ -164,3 +173,15 @@ def _require_plain(load_id: LoadId) -> None:
             "<id>-<first>-<last>, of letters, digits and hyphens"
         )
         raise ConfigurationError(msg)
+
+
+def _by_table(
+    files: Sequence[ParquetFile],
+) -> Mapping[TableName, Sequence[tuple[str, int]]]:
+    """
+    Of each table its files in order, as `Staging.files` tells them.
+    """
+    by_table: dict[TableName, list[tuple[str, int]]] = {}
+    for file in files:
+        by_table.setdefault(file.table, []).append((file.name, file.row_count))
+    return by_table

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from databricks_forwarder._telling import Teller
     from databricks_forwarder.model import LoadReport, Payload
     from databricks_forwarder.settings import UploadPolicy
 
@@ -36,6 +37,7 @@ class Carrying(Upkeep):
     _patience_seconds: float | None
     _closed: CloseReport | None
     _policy: UploadPolicy
+    _teller: Teller
 
     def submit(self, payload: bytes | str | Mapping[str, Any]) -> Receipt:
         """
@@ -49,7 +51,8 @@ class Carrying(Upkeep):
             BatcherFullError: There is no room; nothing was stored.
             BatcherError: It can't be stored; nothing was.
         """
-        return self._append([admit(payload, self._max_payload_bytes)], None)
+        with self._teller.door():
+            return self._append([admit(payload, self._max_payload_bytes)], None)
 
     def submit_many(
         self,
@@ -71,13 +74,16 @@ class Carrying(Upkeep):
             BatcherFullError: There is no room; nothing was stored.
             BatcherError: They can't be stored; nothing was.
         """
-        return self._append(admit_all(payloads, self._max_payload_bytes), checkpoint)
+        with self._teller.door():
+            admitted = admit_all(payloads, self._max_payload_bytes)
+            return self._append(admitted, checkpoint)
 
     def _append(
         self, payloads: Sequence[Payload], checkpoint: Mapping[str, str] | None
     ) -> Receipt:
-        at = self._clock.now()
+        at, begun = self._clock.now(), self._teller.begin()
         offsets = self._batcher.append(payloads, at=at, checkpoint=checkpoint)
+        self._teller.appended(begun, payloads, offsets)
         message_count = sum(payload.message_count for payload in payloads)
         if self._due.is_reached_by(message_count):
             self._worker.wake()
@@ -115,7 +121,7 @@ class Carrying(Upkeep):
             ForwarderError: As from `tick`; what was carried before is done.
         """
         reports: list[LoadReport] = []
-        while report := self._worker.take_turn(self._step_now):
+        while report := self._carry_next():
             reports.append(report)
         return reports
 
@@ -171,6 +177,9 @@ class Carrying(Upkeep):
 
     def __exit__(self, *_: object) -> None:
         self.close(timeout_seconds=self._patience_seconds)
+
+    def _carry_next(self) -> LoadReport | None:
+        return self._worker.take_turn(self._step_now)
 
     def _step_now(self) -> LoadReport | None:
         return self._step(seal=True)

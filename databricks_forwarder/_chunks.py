@@ -16,9 +16,10 @@ import attrs
 
 from databricks_forwarder._gathered_batches import RoutedBatch
 from databricks_forwarder._portions import chunks_of, is_chunk, pieces_of
-from databricks_forwarder._progress import Tally
+from databricks_forwarder._rescues import places_of
 from databricks_forwarder._rows import TableRows, arrange
 from databricks_forwarder._suppression import Suppressions
+from databricks_forwarder._tally import Tally
 from databricks_forwarder.errors import DecodeError, PayloadError
 from databricks_forwarder.model import DamagedRecord, DeadLetter
 from databricks_forwarder.mparticle.decode import decode
@@ -106,6 +107,8 @@ class Reader:
         for chunk in chunks_of(self.whole(records)):
             for part in _arranged(chunk, self, beat):
                 self.tally.rescued_row_count += part.rescued_count
+                if part.rescued_count:
+                    self.tally.rescues.update(places_of(part))
                 yield part
             beat()
 
@@ -114,6 +117,7 @@ class Reader:
         Give the records that are not damaged; the others are dead.
         """
         for record in records:
+            self.tally.saw(record.received_at)
             if isinstance(record, DamagedRecord):
                 self.tally.dead.append(_dead(record, record.reason, self.load_id))
             else:

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING
 import attrs
 
 from databricks_forwarder._cli_arguments import parse_arguments
-from databricks_forwarder._cli_destination import check, reconcile
+from databricks_forwarder._cli_ask import explain, plan, simulate
+from databricks_forwarder._cli_destination import backfill, check, reconcile
 from databricks_forwarder._cli_erase import erase
-from databricks_forwarder._cli_forward import forward, plan
+from databricks_forwarder._cli_forward import forward
 from databricks_forwarder._cli_letters import dead_letters, replay
+from databricks_forwarder._cli_maintenance import maintenance
 from databricks_forwarder._cli_output import (
     Output,
     account_as_text,
@@ -26,6 +28,7 @@ from databricks_forwarder._cli_output import (
     moment_as_text,
 )
 from databricks_forwarder._cli_repair import repair
+from databricks_forwarder._cli_report import report
 from databricks_forwarder._cli_spool import open_spool
 from databricks_forwarder.errors import ConfigurationError, ForwarderError
 
@@ -82,26 +85,39 @@ def _status(arguments: argparse.Namespace, output: Output) -> int:
     """
     with open_spool(arguments) as spool:
         status = spool.status()
-    for line in _status_lines(status):
-        output.tell(line)
+    output.say(_status_lines(status))
     output.complete(attrs.asdict(status))
     return 1 if status.account.dead or status.parked_load_ids else 0
 
 
-def _status_lines(status: BatcherStatus) -> Sequence[str]:
+def _status_lines(status: BatcherStatus) -> Sequence[tuple[str, str]]:
     """
     Say how the spool stands, and of what is not well what to ask next.
+
+    Returns:
+        Of each line what it is about, and what it says.
     """
     oldest = status.oldest_received_at
     since = "" if oldest is None else f", the oldest since {moment_as_text(oldest)}"
     dead = status.account.dead
     return [
-        account_as_text(status.account),
-        f"{status.waiting} messages wait{since}",
-        f"open loads: {_listed(status.open_load_ids, 'forward goes on with them')}",
-        f"parked loads: {_listed(status.parked_load_ids, 'parked says why')}",
-        f"dead messages: {dead}; dead-letters says why" if dead else "nothing is dead",
-        f"{status.stored_bytes} payload bytes are kept",
+        ("account", account_as_text(status.account)),
+        ("waiting", f"{status.waiting} messages wait{since}"),
+        (
+            "open",
+            f"open loads: {_listed(status.open_load_ids, 'forward goes on with them')}",
+        ),
+        (
+            "parked",
+            f"parked loads: {_listed(status.parked_load_ids, 'parked says why')}",
+        ),
+        (
+            "dead",
+            f"dead messages: {dead}; dead-letters says why"
+            if dead
+            else "nothing is dead",
+        ),
+        ("spool", f"{status.stored_bytes} payload bytes are kept"),
     ]
 
 
@@ -199,6 +215,8 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, Output], int]] = {
     # Without files, and with a spool that need not be this machine's own.
     "carry": forward,
     "plan": plan,
+    "explain": explain,
+    "simulate": simulate,
     "status": _status,
     "loads": _loads,
     "parked": _parked,
@@ -207,6 +225,9 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, Output], int]] = {
     "replay": replay,
     "repair": repair,
     "check": check,
+    "report": report,
     "reconcile": reconcile,
+    "backfill": backfill,
     "erase": erase,
+    "maintenance": maintenance,
 }

@@ -7,6 +7,15 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from databricks_forwarder._cli_options import (
+    add_counts,
+    add_destination,
+    add_places,
+    add_routing,
+    add_schema_name,
+    add_spool,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -65,20 +74,57 @@ def _add_carry(command: argparse.ArgumentParser) -> None:
 
 
 def _add_work(command: argparse.ArgumentParser) -> None:
-    _add_destination(command)
-    _add_spool(command)
-    _add_routing(command)
+    add_destination(command)
+    add_spool(command)
+    add_routing(command)
+    add_counts(command)
     command.add_argument("--quiet", action="store_true", help="say problems only")
 
 
 def _add_plan(command: argparse.ArgumentParser) -> None:
     command.add_argument("files", nargs="+", metavar="FILE", help=_FILES)
-    _add_lake(command)
-    _add_routing(command)
+    add_destination(command, required=False)
+    add_routing(command)
+    command.add_argument(
+        "--look",
+        action="store_true",
+        help="ask the workspace which of the tables are there",
+    )
+    command.add_argument(
+        "--why", action="store_true", help="say of each kind of event why"
+    )
+    command.add_argument("--sql", action="store_true", help="say what would be run")
+
+
+def _add_explain(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--event-type", metavar="T", help="without it: a batch without events"
+    )
+    command.add_argument("--event-name", metavar="N", help="name, or commerce action")
+    command.add_argument("--custom-event-type", metavar="C", help="of a custom event")
+    command.add_argument("--feed", metavar="F", help="partner feed that it came from")
+    command.add_argument("--environment", metavar="E", help="production, development")
+    command.add_argument(
+        "--messages",
+        type=int,
+        default=1,
+        metavar="N",
+        help="how many there are at hand (default 1)",
+    )
+    add_destination(command)
+    add_routing(command)
+
+
+def _add_simulate(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "thresholds", nargs="+", type=int, metavar="THRESHOLD", help="to be compared"
+    )
+    add_destination(command)
+    add_routing(command)
 
 
 def _add_loads(command: argparse.ArgumentParser) -> None:
-    _add_places(command)
+    add_places(command)
     command.add_argument(
         "--limit", type=int, default=100, metavar="N", help="committed ones at most"
     )
@@ -88,7 +134,7 @@ def _add_carry_on(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "load_ids", nargs="*", metavar="LOAD_ID", help="which; none: all"
     )
-    _add_places(command)
+    add_places(command)
 
 
 def _add_dead_letters(command: argparse.ArgumentParser) -> None:
@@ -105,7 +151,7 @@ def _add_letters(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "offsets", nargs="*", type=int, metavar="OFFSET", help="which; none: all"
     )
-    _add_places(command)
+    add_places(command)
     command.add_argument("--load", metavar="LOAD_ID", help="only those of this load")
     command.add_argument(
         "--reason", metavar="TEXT", help="only those with this text in their reason"
@@ -119,8 +165,17 @@ def _add_letters(command: argparse.ArgumentParser) -> None:
 
 
 def _add_reconcile(command: argparse.ArgumentParser) -> None:
-    _add_destination(command)
-    _add_spool(command)
+    add_destination(command)
+    add_spool(command)
+    add_schema_name(command)
+
+
+def _add_backfill(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "tables", nargs="*", metavar="TABLE", help="which tables get rows; none: all"
+    )
+    _add_reconcile(command)
+    add_counts(command)
 
 
 def _add_erase(command: argparse.ArgumentParser) -> None:
@@ -138,87 +193,55 @@ def _add_erase(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="load events of before that come later; without it they are dropped",
     )
-    _add_destination(command)
-    _add_spool(command)
+    add_destination(command)
+    add_spool(command)
 
 
-def _add_destination(command: argparse.ArgumentParser) -> None:
-    destination = command.add_mutually_exclusive_group(required=True)
-    destination.add_argument("--lake", metavar="DIR", help="folder of the tables")
-    destination.add_argument(
-        "--databricks",
-        action="store_true",
-        help="a workspace, as the variables DATABRICKS_FORWARDER_… say",
-    )
+def _add_maintenance(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--endpoint",
-        metavar="HOST:PORT",
-        help="where the workspace is reached, if not at its own host",
+        "--run",
+        nargs="*",
+        choices=("compact", "cluster", "retain", "vacuum"),
+        metavar="WORK",
+        help="do what is due of these works: compact (if none is named), cluster, "
+        "retain, vacuum",
     )
+    add_destination(command)
+
+
+def _add_report(command: argparse.ArgumentParser) -> None:
+    add_destination(command, required=False)
+    add_spool(command)
+    add_routing(command)
     command.add_argument(
-        "--ca-file", metavar="FILE", help="certification authorities to trust, as PEM"
-    )
-    command.add_argument(
-        "--proxy", metavar="URL", help="HTTP proxy on the way to the workspace"
-    )
-
-
-def _add_places(command: argparse.ArgumentParser) -> None:
-    _add_lake(command)
-    _add_spool(command)
-
-
-def _add_lake(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--lake", metavar="DIR", help="folder of the tables")
-
-
-def _add_spool(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--spool",
+        "-o",
+        "--output",
+        default="report.html",
         metavar="FILE",
-        help="file of the upload queue; of a lake by default DIR/_forwarder/spool.db",
-    )
-
-
-def _add_routing(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--events-threshold",
-        type=int,
-        metavar="N",
-        help="messages in 30 days that give a kind of event a table (default 10000)",
+        help="file of the page, replaced if it is there (default report.html)",
     )
     command.add_argument(
-        "--schema-name",
-        metavar="S",
-        help="names the common table, S_otherevents (default mparticle)",
-    )
-    command.add_argument(
-        "--table-name", metavar="T", help="table for all partner feeds"
-    )
-    command.add_argument(
-        "--split-feeds",
-        action="store_true",
-        help="one table for each event name of a partner feed",
-    )
-    command.add_argument(
-        "--drop-batches-without-events",
-        action="store_true",
-        help="don't forward a batch without events",
+        "--days", type=int, default=14, metavar="N", help="days to look back"
     )
 
 
 _COMMANDS = (
     ("forward", "Receive batches, and carry all that waits.", _add_forward),
     ("carry", "Carry all that waits in a spool that is there.", _add_carry),
-    ("plan", "Tell where batches would go; all are held in memory.", _add_plan),
-    ("status", "Tell where all messages of a spool are.", _add_places),
+    ("plan", "Tell what would happen to batches; touch nothing.", _add_plan),
+    ("explain", "Tell where events of a kind would go, and why.", _add_explain),
+    ("simulate", "Tell what other thresholds would have done.", _add_simulate),
+    ("status", "Tell where all messages of a spool are.", add_places),
     ("loads", "List the parked loads, then the latest others.", _add_loads),
-    ("parked", "List what is set aside, and why.", _add_places),
+    ("parked", "List what is set aside, and why.", add_places),
     ("carry-on", "Open parked loads again, after a fix.", _add_carry_on),
     ("dead-letters", "List what can't be forwarded.", _add_dead_letters),
     ("replay", "Put dead letters back in the queue.", _add_letters),
-    ("repair", "Mend a damaged spool; the damaged file is kept.", _add_places),
-    ("check", "Try a destination, and leave nothing there.", _add_destination),
+    ("repair", "Mend a damaged spool; the damaged file is kept.", add_places),
+    ("check", "Try a destination, and leave nothing there.", add_destination),
+    ("report", "Write a page that shows how it all stands.", _add_report),
     ("reconcile", "Compare the account with the tables.", _add_reconcile),
+    ("backfill", "Move kinds' earlier rows into their own tables.", _add_backfill),
+    ("maintenance", "Advise how to keep tables fast.", _add_maintenance),
     ("erase", "Delete a person from spool, staged files and tables.", _add_erase),
 )

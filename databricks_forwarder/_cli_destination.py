@@ -1,5 +1,5 @@
 """
-The commands that look at a destination: ``check`` and ``reconcile``.
+The commands about a destination: ``check``, ``reconcile`` and ``backfill``.
 """
 
 from __future__ import annotations
@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from databricks_forwarder._cli_spool import open_spool
-from databricks_forwarder._cli_workspace import require_no_place, workspace_of
+from databricks_forwarder._cli_spool import open_spool, require_spool, spool_of
+from databricks_forwarder._cli_workspace import (
+    common_table,
+    open_forwarder,
+    require_no_place,
+    workspace_of,
+)
 from databricks_forwarder._reconcile import reconcile as compared
 
 if TYPE_CHECKING:
@@ -23,7 +28,7 @@ if TYPE_CHECKING:
     from databricks_forwarder.loaders.warehouse import WarehouseLoader
     from databricks_forwarder.model import Finding
 
-__all__ = ["check", "reconcile"]
+__all__ = ["backfill", "check", "loader_of", "reconcile"]
 
 _TOLD = 5
 
@@ -47,7 +52,8 @@ def reconcile(arguments: argparse.Namespace, output: Output) -> int:
     """
     with ExitStack() as opened:
         spool = opened.enter_context(open_spool(arguments))
-        result = compared(spool, _loader(arguments, opened))
+        common = common_table(arguments)
+        result = compared(spool, loader_of(arguments, opened), common)
     for difference in result.differences:
         output.tell(difference.sentence)
     for line in _left_out(result):
@@ -55,6 +61,22 @@ def reconcile(arguments: argparse.Namespace, output: Output) -> int:
     output.tell(_figures(result))
     output.complete({**attrs.asdict(result), "agrees": result.agrees})
     return 0 if result.agrees else 1
+
+
+def backfill(arguments: argparse.Namespace, output: Output) -> int:
+    """
+    Move kinds' earlier rows out of the common table, and say how many.
+    """
+    spool = spool_of(arguments)
+    require_spool(spool)
+    with open_forwarder(arguments, spool) as forwarder:
+        moved = forwarder.backfill(arguments.tables or None)
+    for table, count in moved.items():
+        output.tell(f"moved into {table}: {count} rows")
+    if not any(moved.values()):
+        output.tell("there was nothing to be moved")
+    output.complete({"moved": moved})
+    return 0
 
 
 def _left_out(result: Reconciliation) -> Iterable[str]:
@@ -89,9 +111,12 @@ def _findings(arguments: argparse.Namespace, opened: ExitStack) -> Iterable[Find
     return _delta_loader(arguments).check()
 
 
-def _loader(
+def loader_of(
     arguments: argparse.Namespace, opened: ExitStack
 ) -> DeltaLoader | WarehouseLoader:
+    """
+    Make the loader of the destination that is named; *opened* closes it.
+    """
     if arguments.databricks:
         return _warehouse_loader(arguments, opened)
     return _delta_loader(arguments)

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from databricks_forwarder._cli_spool import require_spool, spool_of
-from databricks_forwarder._cli_workspace import require_no_place, workspace_of
-from databricks_forwarder._forwarder import Forwarder
+from databricks_forwarder._cli_workspace import open_forwarder
 from databricks_forwarder.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def erase(arguments: argparse.Namespace, output: Output) -> int:
     person = _person(arguments.person)
     spool = spool_of(arguments)
     require_spool(spool)
-    with _open(arguments, spool) as forwarder:
+    with open_forwarder(arguments, spool) as forwarder:
         receipt = forwarder.erase(
             **person,
             request_id=arguments.request_id,
@@ -85,14 +84,6 @@ def _are_identities(said: Any) -> bool:
     return isinstance(said, dict) and all(
         isinstance(each, (str, list)) for each in said.values()
     )
-
-
-def _open(arguments: argparse.Namespace, spool: Path) -> Forwarder:
-    if not arguments.databricks:
-        require_no_place(arguments)
-        return Forwarder.for_lake(arguments.lake, spool=spool)
-    settings, endpoint = workspace_of(arguments)
-    return Forwarder.for_databricks(settings, spool=spool, endpoint=endpoint)
 
 
 def _lines(receipt: Erasure) -> Iterator[str]:

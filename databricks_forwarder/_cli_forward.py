@@ -1,48 +1,32 @@
 """
-The commands that read batches: ``forward`` and ``plan``.
+The commands that carry: ``forward``, and ``carry`` without files.
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
-from contextlib import closing, contextmanager
-from pathlib import Path
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import attrs
 
 from databricks_forwarder._cli_intake import Intake
+from databricks_forwarder._cli_opening import open_routing
 from databricks_forwarder._cli_output import Output, account_as_text, load_as_json
-from databricks_forwarder._cli_sources import (
-    STANDARD_INPUT,
-    Found,
-    SourceError,
-    open_source,
-    require_readable,
-)
+from databricks_forwarder._cli_reading import found_in
+from databricks_forwarder._cli_sources import require_readable
 from databricks_forwarder._cli_spool import require_spool, spool_of
-from databricks_forwarder._cli_workspace import require_no_place, workspace_of
-from databricks_forwarder._door import admit
-from databricks_forwarder._forwarder import Forwarder
-from databricks_forwarder.errors import (
-    BatcherError,
-    ConfigurationError,
-    ForwarderError,
-    PayloadError,
-)
-from databricks_forwarder.settings import ConnectionSettings
+from databricks_forwarder.errors import BatcherError, ForwarderError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Generator, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
-    from databricks_forwarder._plan import Plan
+    from databricks_forwarder._forwarder import Forwarder
     from databricks_forwarder.model import LoadReport
 
-__all__ = ["forward", "plan"]
-
-_MAX_PAYLOAD_BYTES = 8 * 2**20
+__all__ = ["forward"]
 
 
 def forward(arguments: argparse.Namespace, output: Output) -> int:
@@ -53,7 +37,7 @@ def forward(arguments: argparse.Namespace, output: Output) -> int:
     spool = spool_of(arguments)
     if not arguments.files:
         require_spool(spool)
-    with _open(arguments, spool) as forwarder:
+    with open_routing(arguments, spool) as forwarder:
         intake = Intake(forwarder)
         problems = _receive(arguments.files, intake, spool, output)
         reports: Sequence[LoadReport] = ()
@@ -67,88 +51,6 @@ def forward(arguments: argparse.Namespace, output: Output) -> int:
         return _conclude(forwarder, intake, reports, problems, output)
 
 
-def plan(arguments: argparse.Namespace, output: Output) -> int:
-    """
-    Tell which tables the batches of the sources would go to; touch nothing.
-    """
-    require_readable(arguments.files)
-    problems: list[str] = []
-    admitted: list[Found] = []
-    for each in _found(arguments.files, problems, output):
-        try:
-            admit(each.document, _MAX_PAYLOAD_BYTES)
-        except PayloadError as error:  # noqa: PERF203 (each payload is refused alone)
-            problems.append(f"{each.place} would be refused: {error}")
-        else:
-            admitted.append(each)
-    with _open_shadow(arguments) as forwarder:
-        planned = forwarder.plan(each.document for each in admitted)
-    problems += [
-        f"{admitted[index].place} would be dead: {reason}"
-        for index, reason in planned.dead.items()
-    ]
-    _tell_plan(planned, problems, output)
-    output.complain(*problems)
-    return 1 if problems else 0
-
-
-def _open(arguments: argparse.Namespace, spool: Path) -> Forwarder:
-    if not arguments.databricks:
-        require_no_place(arguments)
-        return _open_lake(arguments, arguments.lake, spool)
-    if arguments.schema_name is not None:
-        msg = "the schema of a workspace is what DATABRICKS_FORWARDER_SCHEMA_NAME says"
-        raise ConfigurationError(msg)
-    settings, endpoint = workspace_of(arguments)
-    if arguments.events_threshold is not None:
-        settings = attrs.evolve(settings, events_threshold=arguments.events_threshold)
-    return Forwarder.for_databricks(
-        settings,
-        spool=spool,
-        endpoint=endpoint,
-        connection=_connection(arguments),
-        max_payload_bytes=_MAX_PAYLOAD_BYTES,
-    )
-
-
-def _open_lake(
-    arguments: argparse.Namespace, lake: Path | str, spool: Path
-) -> Forwarder:
-    return Forwarder.for_lake(
-        lake,
-        spool=spool,
-        connection=_connection(arguments),
-        events_threshold=(
-            10_000 if arguments.events_threshold is None else arguments.events_threshold
-        ),
-        schema_name=(
-            "mparticle" if arguments.schema_name is None else arguments.schema_name
-        ),
-        max_payload_bytes=_MAX_PAYLOAD_BYTES,
-    )
-
-
-def _connection(arguments: argparse.Namespace) -> ConnectionSettings:
-    return ConnectionSettings(
-        table_name=arguments.table_name,
-        split_partner_feed_data_by_event_name=arguments.split_feeds,
-        send_batches_without_events=not arguments.drop_batches_without_events,
-    )
-
-
-@contextmanager
-def _open_shadow(arguments: argparse.Namespace) -> Iterator[Forwarder]:
-    """
-    Open a forwarder that knows the lake's counts and has nothing else of it.
-    """
-    with tempfile.TemporaryDirectory(prefix="databricks-forwarder-") as folder:
-        lake = Path(arguments.lake or folder)
-        if not Path(lake, "_forwarder", "counts.db").exists():
-            lake = Path(folder, "lake")
-        with _open_lake(arguments, lake, Path(folder, "spool.db")) as forwarder:
-            yield forwarder
-
-
 def _receive(
     names: Sequence[str], intake: Intake, spool: Path, output: Output
 ) -> list[str]:
@@ -157,7 +59,7 @@ def _receive(
     """
     problems: list[str] = []
     try:
-        with closing(_found(names, problems, output)) as found:
+        with closing(found_in(names, problems, output)) as found:
             intake.take(found)
     except BaseException as error:
         output.complain(
@@ -176,34 +78,6 @@ def _received(intake: Intake, error: BaseException) -> str:
     if intake.trying is None or isinstance(error, BatcherError):
         return f"{received} received"
     return f"{received} received for sure, and what follows to {intake.trying} may be"
-
-
-def _found(
-    names: Sequence[str], problems: list[str], output: Output
-) -> Generator[Found, None, None]:
-    """
-    Read source after source; one that can't be read on ends, and is a problem.
-    """
-    with output.progress(sum(map(_size_bytes, names))) as show:
-        done = 0
-        for name in names:
-            is_empty = True
-            try:
-                with open_source(name) as source:
-                    for found in source.batches():
-                        is_empty = False
-                        yield found
-                        show(done + source.bytes_read())
-            except SourceError as error:
-                problems.append(str(error))
-            else:
-                if is_empty:
-                    output.complain(f"{name} holds no batch")
-            done += _size_bytes(name)
-
-
-def _size_bytes(name: str) -> int:
-    return 0 if name == STANDARD_INPUT else Path(name).stat().st_size
 
 
 def _conclude(
@@ -272,28 +146,3 @@ def _rows_by_table(reports: Iterable[LoadReport]) -> dict[str, int]:
             if table.state == "loaded":
                 rows[table.table] += table.row_count
     return dict(sorted(rows.items()))
-
-
-def _tell_plan(planned: Plan, problems: list[str], output: Output) -> None:
-    output.tabulate(
-        ("table", "event type", "messages"),
-        [
-            (each.table, each.event_type or "any", each.message_count)
-            for each in planned.tables
-        ],
-    )
-    output.tell(f"{planned.dropped} messages would be dropped by rule")
-    output.complete(
-        {
-            "tables": [
-                {
-                    "table": each.table,
-                    "event_type": each.event_type,
-                    "messages": each.message_count,
-                }
-                for each in planned.tables
-            ],
-            "dropped": planned.dropped,
-            "problems": problems,
-        }
-    )

@@ -45,6 +45,16 @@ class Output:
         if not self.is_json and not self.is_quiet:
             sys.stdout.write(f"{text}\n")
 
+    def say(self, facts: Sequence[tuple[str, str]]) -> None:
+        """
+        Say facts: drawn beside what each is about on a terminal, else a line each.
+        """
+        if self.is_json or self.is_quiet:
+            return
+        if not sys.stdout.isatty() or not _draw(None, facts, (False, False)):
+            for _, fact in facts:
+                self.tell(fact)
+
     def tabulate(
         self,
         headers: Sequence[str],
@@ -140,7 +150,9 @@ def _tabulate(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
 
 def _draw(
-    headers: Sequence[str], cells: Sequence[Sequence[str]], is_number: Sequence[bool]
+    headers: Sequence[str] | None,
+    cells: Sequence[Sequence[str]],
+    is_number: Sequence[bool],
 ) -> bool:
     """
     Draw with ``rich``; say whether it is there.
@@ -151,8 +163,8 @@ def _draw(
         from rich.text import Text  # noqa: PLC0415 (an extra, when asked for)
     except ImportError:
         return False
-    table = Table()
-    for header, right in zip(headers, is_number, strict=True):
+    table = Table(show_header=headers is not None)
+    for header, right in zip(headers or ("", ""), is_number, strict=True):
         table.add_column(header, justify="right" if right else "left", overflow="fold")
     for row in cells:
         # As it is: a table's name in brackets is no markup.

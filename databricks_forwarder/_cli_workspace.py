@@ -8,13 +8,80 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from databricks_forwarder._forwarder import Forwarder
 from databricks_forwarder.errors import ConfigurationError
+from databricks_forwarder.mparticle.names import common_name
 from databricks_forwarder.settings import DatabricksSettings, Endpoint
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
-__all__ = ["require_no_place", "workspace_of"]
+    from databricks_forwarder._parts import Counts
+    from databricks_forwarder.model import TableName
+
+__all__ = [
+    "common_table",
+    "counts_of",
+    "open_forwarder",
+    "require_no_place",
+    "schema_name",
+    "workspace_of",
+]
+
+_SCHEMA_NAME = "mparticle"
+
+
+def open_forwarder(arguments: argparse.Namespace, spool: Path) -> Forwarder:
+    """
+    Open a forwarder for what is not about routing.
+
+    Raises:
+        ConfigurationError: Something is missing or wrong.
+    """
+    if not arguments.databricks:
+        require_no_place(arguments)
+        return Forwarder.for_lake(
+            arguments.lake,
+            spool=spool,
+            schema_name=schema_name(arguments),
+            counts=counts_of(arguments, "local"),
+        )
+    settings, endpoint = workspace_of(arguments)
+    return Forwarder.for_databricks(
+        settings,
+        spool=spool,
+        endpoint=endpoint,
+        counts=counts_of(arguments, "shared"),
+    )
+
+
+def common_table(arguments: argparse.Namespace) -> TableName:
+    """
+    The table of kinds that have none of their own.
+
+    Raises:
+        ConfigurationError: The settings of the workspace are wrong.
+    """
+    if arguments.databricks:
+        return common_name(workspace_of(arguments)[0].schema_name)
+    return common_name(schema_name(arguments))
+
+
+def counts_of(arguments: argparse.Namespace, usual: Counts) -> Counts:
+    """
+    Where counts and names are kept.
+    """
+    counts: Counts | None = getattr(arguments, "counts", None)
+    return counts or usual
+
+
+def schema_name(arguments: argparse.Namespace) -> str:
+    """
+    What the common table of a lake is named after.
+    """
+    name = getattr(arguments, "schema_name", None)
+    return _SCHEMA_NAME if name is None else name
 
 
 def workspace_of(arguments: argparse.Namespace) -> tuple[DatabricksSettings, Endpoint]:
@@ -26,6 +93,9 @@ def workspace_of(arguments: argparse.Namespace) -> tuple[DatabricksSettings, End
     Raises:
         ConfigurationError: Something is missing or wrong.
     """
+    if getattr(arguments, "schema_name", None) is not None:
+        msg = "the schema of a workspace is what DATABRICKS_FORWARDER_SCHEMA_NAME says"
+        raise ConfigurationError(msg)
     settings = DatabricksSettings.from_env()
     endpoint = settings.endpoint
     if arguments.endpoint is not None:

@@ -7,14 +7,18 @@ the ones written: sequences inside values are tuples again.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+import json
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 import msgspec
 
 from databricks_forwarder.errors import BatcherError
 
-__all__ = ["from_text", "to_text"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["from_text", "keys_of", "to_text"]
 
 _T = TypeVar("_T")
 
@@ -50,6 +54,20 @@ def from_text(text: str, kind: type[_T]) -> _T:
             "read it with the version of this library that wrote it"
         )
         raise BatcherError(msg) from error
+
+
+def keys_of(text: str) -> Iterable[str]:
+    """
+    Give the member names of a JSON object; what they hold is passed over.
+    """
+    try:
+        return _members.decode(text)
+    except msgspec.DecodeError:
+        # Half a surrogate pair, or no number: Python's own JSON has both.
+        return json.loads(text, parse_int=str)  # type: ignore[no-any-return]
+
+
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def _settled(value: Any) -> Any:

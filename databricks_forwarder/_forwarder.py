@@ -14,15 +14,18 @@ from databricks_forwarder._due import Due
 from databricks_forwarder._leaving import StepClock
 from databricks_forwarder._pipeline import Pipeline
 from databricks_forwarder._scratch import make_scratch
+from databricks_forwarder._telling import Teller
+from databricks_forwarder._watching import watch
 from databricks_forwarder._worker import Worker
 from databricks_forwarder.errors import ConfigurationError
 from databricks_forwarder.model import Table
 from databricks_forwarder.mparticle.names import common_name, kind_name, table_name
+from databricks_forwarder.observers.log import with_log
 from databricks_forwarder.settings import ConnectionSettings, UploadPolicy
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from databricks_forwarder._ending import CloseReport
     from databricks_forwarder._parts import Counts, Parts
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
         EventCounts,
         Loader,
         Naming,
+        Observer,
         Router,
         Stager,
     )
@@ -60,6 +64,8 @@ class Forwarder(Carrying):
         common_table: Where an event goes that the router leaves out.
         max_payload_bytes: Most bytes of one payload, inclusive. mParticle's
             own limit is far below the default.
+        observer: Who is told what happens; one or several. The log is told in
+            any case, by a `LogObserver` of yours if there is one.
         clock: Where the time comes from.
         scratch: Folder for files in the making, for this forwarder alone;
             None for one of its own among the system's temporary files.
@@ -78,6 +84,7 @@ class Forwarder(Carrying):
         policy: UploadPolicy = _DEFAULT_POLICY,
         common_table: str = "otherevents",
         max_payload_bytes: int = _MAX_PAYLOAD_BYTES,
+        observer: Observer | Sequence[Observer] | None = None,
         clock: Clock | None = None,
         scratch: Path | str | None = None,
     ) -> None:
@@ -95,7 +102,9 @@ class Forwarder(Carrying):
         self._clock = clock or SystemClock()
         self._max_payload_bytes = max_payload_bytes
         self._due = Due(batcher, policy, self._clock)
-        self._worker = Worker(self._step, self._due.in_seconds)
+        observers = with_log(observer)
+        self._teller = Teller(observers, self._clock)
+        self._worker = Worker(self._step, self._due.in_seconds, self._teller.failed)
         self._pipeline = Pipeline(
             batcher=batcher,
             router=router,
@@ -103,11 +112,13 @@ class Forwarder(Carrying):
             loader=loader,
             common=common,
             clock=StepClock(self._clock, self._worker.leave_if_due),
+            teller=self._teller,
             scratch=Path(scratch),
         )
         self._is_swept = False
         self._patience_seconds: float | None = None
         self._closed: CloseReport | None = None
+        watch(observers, self.status)
 
     @classmethod
     def for_lake(  # noqa: PLR0913  # settings, all but the first by keyword
@@ -126,6 +137,7 @@ class Forwarder(Carrying):
         counts: Counts | EventCounts = "local",
         max_spool_bytes: int | None = None,
         max_payload_bytes: int = _MAX_PAYLOAD_BYTES,
+        observer: Observer | Sequence[Observer] | None = None,
         clock: Clock | None = None,
     ) -> Forwarder:
         """
@@ -153,6 +165,7 @@ class Forwarder(Carrying):
                 tables of the lake, or event counts of your own.
             max_spool_bytes: Most payload bytes in the spool.
             max_payload_bytes: Most bytes of one payload.
+            observer: Who is told what happens, beside the log; one or several.
             clock: Where the time comes from.
 
         Raises:
@@ -184,6 +197,7 @@ class Forwarder(Carrying):
                 naming=naming,
                 policy=policy,
                 max_payload_bytes=max_payload_bytes,
+                observer=observer,
                 clock=clock or SystemClock(),
             )
 
@@ -204,6 +218,7 @@ class Forwarder(Carrying):
         maintain_views: bool | None = None,
         max_spool_bytes: int | None = None,
         max_payload_bytes: int = _MAX_PAYLOAD_BYTES,
+        observer: Observer | Sequence[Observer] | None = None,
         clock: Clock | None = None,
     ) -> Forwarder:
         """
@@ -235,6 +250,7 @@ class Forwarder(Carrying):
                 a schema whose tables were all made since there are views.
             max_spool_bytes: Most payload bytes in the spool.
             max_payload_bytes: Most bytes of one payload.
+            observer: Who is told what happens, beside the log; one or several.
             clock: Where the time comes from.
 
         Raises:
@@ -268,6 +284,7 @@ class Forwarder(Carrying):
                 naming=naming,
                 policy=policy,
                 max_payload_bytes=max_payload_bytes,
+                observer=observer,
                 clock=clock,
             )
 
@@ -282,6 +299,7 @@ class Forwarder(Carrying):
         naming: Naming | None,
         policy: UploadPolicy,
         max_payload_bytes: int,
+        observer: Observer | Sequence[Observer] | None,
         clock: Clock,
         **routing: Any,
     ) -> Forwarder:
@@ -304,6 +322,7 @@ class Forwarder(Carrying):
             policy=policy,
             common_table=common_name(schema_name),
             max_payload_bytes=max_payload_bytes,
+            observer=observer,
             clock=clock,
             scratch=parts.scratch,
         )

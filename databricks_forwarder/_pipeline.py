@@ -23,7 +23,6 @@ what was noted is held to, what was not is done anew under the same names.
 
 from __future__ import annotations
 
-import logging
 from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -32,10 +31,11 @@ import attrs
 
 from databricks_forwarder._abilities import offers
 from databricks_forwarder._announcing import announce
-from databricks_forwarder._backoff import gives_up, is_foreseen, sentence
+from databricks_forwarder._backoff import gives_up, is_foreseen
 from databricks_forwarder._breadth import side_by_side
 from databricks_forwarder._carried import BEAT, CarriedLoad
 from databricks_forwarder._chunks import count_keys, write_rows
+from databricks_forwarder._leftovers import discard, sweep
 from databricks_forwarder._loading import (
     by_failures,
     may_be_moved,
@@ -43,14 +43,9 @@ from databricks_forwarder._loading import (
     try_tables,
 )
 from databricks_forwarder._progress import Staging, routes_note
-from databricks_forwarder._reports import broken_off_report, carried_report, tell
+from databricks_forwarder._reports import broken_off_report, carried_report
 from databricks_forwarder._routes import ask
-from databricks_forwarder._scratch import (
-    load_folder,
-    load_folders,
-    remove_folders,
-    remove_others,
-)
+from databricks_forwarder._scratch import load_folder
 from databricks_forwarder._suppressed import suppressions_of
 from databricks_forwarder._table_columns import schema_of
 from databricks_forwarder._table_files import TableFiles
@@ -64,8 +59,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from databricks_forwarder._progress import Routes, TableStaging
+    from databricks_forwarder._telling import Teller
     from databricks_forwarder.model import (
-        LoadId,
         LoadReport,
         LoadResult,
         ParquetFile,
@@ -78,8 +73,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Pipeline"]
 
-_log = logging.getLogger("databricks_forwarder")
-
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
@@ -91,6 +84,7 @@ class Pipeline:
 
     Attributes:
         common: Where an event goes that the router leaves out.
+        teller: Tells observers what happens.
         scratch: Folder for files in the making; this batcher's alone.
     """
 
@@ -100,6 +94,7 @@ class Pipeline:
     loader: Loader
     common: Table
     clock: Clock
+    teller: Teller
     scratch: Path
 
     def step(self, policy: UploadPolicy, *, seal: bool = False) -> LoadReport | None:
@@ -120,7 +115,15 @@ class Pipeline:
         lease = self.batcher.lease(policy, at=self.clock.now(), seal=seal)
         if lease is None:
             return None
-        load = CarriedLoad.of(lease, self.batcher, self.clock)
+        load = CarriedLoad.of(lease, self.batcher, self.clock, self.teller)
+        with load.told.until_settled():
+            report = self._tried(load)
+        load.told.settled(report)
+        if not report.is_parked:
+            discard(load.id, self.stager, self.scratch, self.teller)
+        return report
+
+    def _tried(self, load: CarriedLoad) -> LoadReport:
         try:
             return self._carry(load)
         except Exception as error:
@@ -139,10 +142,10 @@ class Pipeline:
             self.batcher.park(load.id, report, at=at)
             return report
         if offers(self.router, LearningRouter):
+            begun = load.told.begin()
             self.router.loaded(load.id, staging.counts, at=at)
+            load.told.counted(begun, staging.counts)
         self.batcher.commit(load.id, report, at=at)
-        tell(report)
-        self._discard(load.id)
         return report
 
     def _stage(self, load: CarriedLoad) -> Staging:
@@ -153,15 +156,18 @@ class Pipeline:
         keys = KeyMaker(router.group if offers(router, GroupingRouter) else None)
         routes = load.progress.routes
         if routes is None:
+            begun = load.told.begin()
             counts = count_keys(load.lease, keys)
             routes = ask(router, counts, self.common, at=self.clock.now())
             load.note(routes_note(routes))
+            load.told.routed(begun, counts, routes)
         staging = self._written(load, keys, routes)
         load.note_staged(staging)
         return staging
 
     def _written(self, load: CarriedLoad, keys: KeyMaker, routes: Routes) -> Staging:
         lease, common = load.lease, self.common
+        begun = load.told.begin()
         with load_folder(self.scratch, load.id) as folder:
             files = TableFiles(folder, load.id)
             with closing(files):
@@ -175,13 +181,16 @@ class Pipeline:
                     suppressions=suppressions_of(self.batcher),
                 )
                 made = files.finish()
+            load.told.written(begun, tally, made)
             load.require_same_files(made)
-            return Staging.of(tally, self._staged(load, made), routes)
+            staged = self._staged(load, made)
+            return Staging.of(tally, staged, routes, begun_at=load.begun_at)
 
     def _staged(
         self, load: CarriedLoad, files: Sequence[ParquetFile]
     ) -> Sequence[StagedFile]:
-        with closing(_calls(self.stager, self.stager.stage, files, load)) as calls:
+        stage = load.told.staging(self.stager.stage)
+        with closing(_calls(self.stager, stage, files, load)) as calls:
             staged = {file.name: call.result() for file, call in calls}
         return [staged[file.name] for file in files]
 
@@ -195,16 +204,19 @@ class Pipeline:
         waiting = by_failures(load, staging.tables)
         if waiting:
             coming = partial(announce, self.loader, self.router, self.common.name)
-            for _, told in _calls(self, coming, [(staging, waiting)], load):
-                told.result()
-        load_table = partial(self._load_table, load.id)
+            for _, announced in _calls(self, coming, [(staging, waiting)], load):
+                announced.result()
+        load_table = partial(self._load_table, load)
         calls = _calls(self.loader, load_table, waiting, load)
         tried = try_tables(load, calls, len(waiting))
         return set_aside(load, tried, partial(self._answers, load, staging))
 
-    def _load_table(self, load_id: LoadId, table: TableStaging) -> LoadResult:
-        self.loader.prepare(table.name, schema_of(table.event_type))
-        return self.loader.load(load_id, table.name, table.files)
+    def _load_table(self, load: CarriedLoad, table: TableStaging) -> LoadResult:
+        with load.told.table(table) as facts:
+            self.loader.prepare(table.name, schema_of(table.event_type))
+            facts.prepared()
+            result = self.loader.load(load.id, table.name, table.files)
+            return facts.loaded(result)
 
     def _answers(self, load: CarriedLoad, staging: Staging) -> bool:
         """
@@ -213,7 +225,8 @@ class Pipeline:
         loaded = (each for each in staging.tables if load.progress.loaded(each.name))
         for table in loaded:
             try:
-                self._load_table(load.id, table)
+                self.loader.prepare(table.name, schema_of(table.event_type))
+                self.loader.load(load.id, table.name, table.files)
             except ForwarderError:
                 return False
             return True
@@ -232,28 +245,7 @@ class Pipeline:
         """
         Discard what is left of this batcher's loads and belongs to none open.
         """
-        # Looked for before the loads are: another holder may be at work, and
-        # what it begins meanwhile must not be taken for a leftover.
-        folders = load_folders(self.scratch)
-        staged = list(self.stager.staged())
-        status = self.batcher.status()
-        kept = {*status.open_load_ids, *status.parked_load_ids}
-        remove_others(folders, kept)
-        for load_id in staged:
-            if load_id.startswith(f"{self.batcher.id}-") and load_id not in kept:
-                _log.info("discarding leftovers of load %s", load_id)
-                self._discard(load_id)
-
-    def _discard(self, load_id: LoadId) -> None:
-        """
-        Remove what is left of a load; what stays is swept at the next start.
-        """
-        remove_folders(self.scratch, load_id)
-        try:
-            self.stager.discard(load_id)
-        except Exception as error:  # noqa: BLE001  # the load is done, whatever it is
-            told = sentence(error)
-            _log.warning("staged files of load %s stay for now: %s", load_id, told)
+        sweep(self.batcher, self.stager, self.scratch, self.teller)
 
     def _is_astray(self, load: CarriedLoad, staging: Staging) -> bool:
         """

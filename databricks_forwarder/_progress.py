@@ -7,8 +7,9 @@ staged, and that a table is loaded. A fourth counts what failed.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -17,21 +18,22 @@ from databricks_forwarder.model import (
     DeadLetter,
     EventKey,
     LoadResult,
-    ParquetFile,
+    Rescue,
     StagedFile,
     Table,
     TableName,
 )
+
+if TYPE_CHECKING:
+    from databricks_forwarder._tally import Tally
 
 __all__ = [
     "Progress",
     "Routes",
     "Staging",
     "TableStaging",
-    "Tally",
     "erased_mark",
     "failure_note",
-    "files_by_table",
     "loaded_note",
     "restaged_mark",
     "routes_note",
@@ -83,24 +85,6 @@ class TableStaging:
         return sum(file.row_count for file in self.files)
 
 
-@attrs.define
-class Tally:
-    """
-    What became of a lease's messages on the way to the files.
-
-    Attributes:
-        counts: Messages written, by event key.
-        dead: The records that can't be read or arranged.
-        dropped: Messages dropped by rule.
-        rescued_row_count: Rows with something in ``_rescued_data``.
-    """
-
-    counts: Counter[EventKey] = attrs.field(factory=Counter)
-    dead: list[DeadLetter] = attrs.field(factory=list)
-    dropped: int = 0
-    rescued_row_count: int = 0
-
-
 @attrs.frozen(kw_only=True)
 class Staging:
     """
@@ -108,6 +92,8 @@ class Staging:
 
     Attributes:
         counts: Messages on their way to a table, by key.
+        rescues: Where values were rescued, by table and place.
+        begun_at: When the load was taken up for it.
     """
 
     tables: Sequence[TableStaging] = ()
@@ -115,6 +101,10 @@ class Staging:
     dead: Sequence[DeadLetter] = ()
     dropped: int = 0
     rescued_row_count: int = 0
+    rescues: Sequence[Rescue] = ()
+    oldest_received_at: datetime | None = None
+    newest_received_at: datetime | None = None
+    begun_at: datetime | None = None
 
     @property
     def files(self) -> Mapping[TableName, Sequence[tuple[str, int]]]:
@@ -129,7 +119,14 @@ class Staging:
         }
 
     @classmethod
-    def of(cls, tally: Tally, files: Sequence[StagedFile], routes: Routes) -> Staging:
+    def of(
+        cls,
+        tally: Tally,
+        files: Sequence[StagedFile],
+        routes: Routes,
+        *,
+        begun_at: datetime | None = None,
+    ) -> Staging:
         """
         Put together what a lease's messages came to.
         """
@@ -148,19 +145,14 @@ class Staging:
             dead=tuple(tally.dead),
             dropped=tally.dropped,
             rescued_row_count=tally.rescued_row_count,
+            rescues=tuple(
+                Rescue(table=table, place=place, row_count=count)
+                for (table, place), count in sorted(tally.rescues.items())
+            ),
+            oldest_received_at=tally.oldest_received_at,
+            newest_received_at=tally.newest_received_at,
+            begun_at=begun_at,
         )
-
-
-def files_by_table(
-    files: Sequence[ParquetFile],
-) -> Mapping[TableName, Sequence[tuple[str, int]]]:
-    """
-    Of each table its files in order, as `Staging.files` tells them.
-    """
-    by_table: dict[TableName, list[tuple[str, int]]] = {}
-    for file in files:
-        by_table.setdefault(file.table, []).append((file.name, file.row_count))
-    return by_table
 
 
 @attrs.frozen(kw_only=True)
@@ -174,6 +166,11 @@ class _StagingNote:
     dead: Sequence[DeadLetter]
     dropped: int
     rescued_row_count: int
+    # Earlier versions noted none of these.
+    rescues: Sequence[Rescue] = ()
+    oldest_received_at: datetime | None = None
+    newest_received_at: datetime | None = None
+    begun_at: datetime | None = None
 
 
 _ROUTES, _STAGING, _LOADED, _FAILED = "routes", "staging", "loaded/", "failed/"
@@ -220,6 +217,10 @@ class Progress:
             dead=note.dead,
             dropped=note.dropped,
             rescued_row_count=note.rescued_row_count,
+            rescues=note.rescues,
+            oldest_received_at=note.oldest_received_at,
+            newest_received_at=note.newest_received_at,
+            begun_at=note.begun_at,
         )
 
     @property
@@ -281,6 +282,10 @@ def staging_note(staging: Staging) -> tuple[str, str]:
         dead=staging.dead,
         dropped=staging.dropped,
         rescued_row_count=staging.rescued_row_count,
+        rescues=staging.rescues,
+        oldest_received_at=staging.oldest_received_at,
+        newest_received_at=staging.newest_received_at,
+        begun_at=staging.begun_at,
     )
     return _STAGING, to_text(note)
 

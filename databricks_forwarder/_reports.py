@@ -4,7 +4,6 @@ What is told of a load when it is settled, from what was noted of it.
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from databricks_forwarder._backoff import sentence
@@ -17,9 +16,7 @@ if TYPE_CHECKING:
 
     from databricks_forwarder.model import Lease, TableName
 
-__all__ = ["broken_off_report", "carried_report", "tell"]
-
-_log = logging.getLogger("databricks_forwarder")
+__all__ = ["broken_off_report", "carried_report"]
 
 
 def carried_report(
@@ -54,6 +51,10 @@ def carried_report(
         tables=tuple(sorted(tables, key=lambda table: table.table)),
         dead=staging.dead,
         rescued_row_count=staging.rescued_row_count,
+        rescues=staging.rescues,
+        oldest_received_at=staging.oldest_received_at,
+        newest_received_at=staging.newest_received_at,
+        begun_at=staging.begun_at,
     )
 
 
@@ -81,6 +82,9 @@ def broken_off_report(
         ),
         tables=tuple(_table_report(table) for table in tables),
         reason=sentence(error),
+        oldest_received_at=staging.oldest_received_at,
+        newest_received_at=staging.newest_received_at,
+        begun_at=staging.begun_at,
     )
 
 
@@ -92,17 +96,4 @@ def _table_report(table: TableStaging, reason: str | None = None) -> TableReport
         size_bytes=sum(file.size_bytes for file in table.files),
         state="loaded" if reason is None else "parked",
         reason=reason,
-    )
-
-
-def tell(report: LoadReport) -> None:
-    """
-    Have the log tell of a load that is done.
-    """
-    _log.info(
-        "load %s is done: %d of %d messages in %d tables",
-        report.load_id,
-        report.account.loaded,
-        report.account.received,
-        len(report.tables),
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -21,15 +22,18 @@ def begun(call: Callable[[], _T]) -> Future[_T]:
     """
     Make *call* in a thread of its own, which holds up the end of no process.
 
+    It has the context of who begins it, so that who listens there hears it.
+
     Returns:
         The call, settled when it is over; it can't be cancelled. If no thread
         can begin, as when the interpreter ends, it has failed with that.
     """
     future: Future[_T] = Future()
+    context = copy_context()
 
     def settle() -> None:
         try:
-            future.set_result(call())
+            future.set_result(context.run(call))
         except BaseException as error:  # noqa: BLE001  # who asks for it raises it
             future.set_exception(error)
 

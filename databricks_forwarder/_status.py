@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from databricks_forwarder._markup import facts
+from databricks_forwarder._shown import account_table, listed, moment_text
 from databricks_forwarder.errors import ForwarderError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from databricks_forwarder.maintenance import SmallFiles
     from databricks_forwarder.model import Account, BatcherStatus, LoadId
 
 __all__ = ["Status", "status_of"]
@@ -27,6 +30,7 @@ class Status:
     Attributes:
         account: Of all messages since the spool was made.
         waiting: Messages that are in no load yet.
+        oldest_received_at: When the first record that waits was received.
         due_at: When the next load is due; in the past if it is overdue, None
             if nothing waits.
         open_load_ids: Loads begun and not finished.
@@ -37,10 +41,13 @@ class Status:
             to tell: that its warehouse is starting.
         last_error: What the latest step failed with, in words; None if it did
             not.
+        small_files: How many small files the tables have, as far as is known
+            without asking for it; None for a loader that can't say.
     """
 
     account: Account
     waiting: int
+    oldest_received_at: datetime | None
     due_at: datetime | None
     open_load_ids: Sequence[LoadId]
     parked_load_ids: Sequence[LoadId]
@@ -48,15 +55,34 @@ class Status:
     is_running: bool
     destination: str | None
     last_error: str | None
+    small_files: SmallFiles | None = None
+
+    def _repr_html_(self) -> str:
+        moments = {
+            "The oldest received at": self.oldest_received_at,
+            "Next load due at": self.due_at,
+        }
+        told = {
+            "Waiting": self.waiting,
+            **{name: at and moment_text(at) for name, at in moments.items()},
+            "Open loads": ", ".join(self.open_load_ids),
+            "Parked loads": ", ".join(self.parked_load_ids),
+            "Payload bytes in the spool": self.stored_bytes,
+            "Background thread": "runs" if self.is_running else "does not run",
+            "Destination": self.destination,
+            "Last error": self.last_error,
+        }
+        return facts("Status", account_table(self.account), listed(told.items()))
 
 
-def status_of(
+def status_of(  # noqa: PLR0913  # each of them is told
     status: BatcherStatus,
     *,
     due_at: datetime | None,
     is_running: bool,
     destination: str | None,
     error: Exception | None,
+    small_files: SmallFiles | None = None,
 ) -> Status:
     """
     Put together what the batcher tells and what the forwarder knows.
@@ -64,6 +90,7 @@ def status_of(
     return Status(
         account=status.account,
         waiting=status.waiting,
+        oldest_received_at=status.oldest_received_at,
         due_at=due_at,
         open_load_ids=status.open_load_ids,
         parked_load_ids=status.parked_load_ids,
@@ -71,6 +98,7 @@ def status_of(
         is_running=is_running,
         destination=destination,
         last_error=None if error is None else _in_words(error),
+        small_files=small_files,
     )
 
 

@@ -10,12 +10,14 @@ from databricks_forwarder._asking import Asking
 from databricks_forwarder._backfill import backfill
 from databricks_forwarder._erase import erase
 from databricks_forwarder._letters import DeadLetterFilter, replay
+from databricks_forwarder._maintenance import maintenance
 from databricks_forwarder.mparticle.person import Person
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from databricks_forwarder.erasure import Erasure, Late
+    from databricks_forwarder.maintenance import Maintenance, Work
     from databricks_forwarder.model import LoadId, Offset, TableName
 
 __all__ = ["Upkeep"]
@@ -72,6 +74,28 @@ class Upkeep(Asking):
         )
         self._worker.wake()
         return receipt
+
+    def maintenance(self, *, run: bool | Collection[Work] = False) -> Maintenance:
+        """
+        Look how the tables lie, advise, and do what is due and to be run.
+
+        No row is changed by any of it. Looking reads no rows; what is run takes
+        its turn with the loads, a statement at a time.
+
+        Args:
+            run: True to compact small files where that is due; or which works,
+                of ``"compact"``, ``"cluster"``, ``"retain"`` and ``"vacuum"``.
+                The last takes away earlier versions, and those between change
+                what a table is set to: nothing but naming them runs them.
+
+        Returns:
+            What was found, is advised and was done; what failed is told in it.
+
+        Raises:
+            ConfigurationError: The loader can't, or a work is none.
+            ForwarderError: The tables can't be listed now.
+        """
+        return maintenance(self._loader, self._clock, self._worker.take_turn, run)
 
     def carry_on(self, load_id: LoadId) -> None:
         """

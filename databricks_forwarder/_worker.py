@@ -8,7 +8,6 @@ what went wrong is kept, to be seen in the status.
 
 from __future__ import annotations
 
-import logging
 import os
 import random
 import sys
@@ -18,7 +17,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, TypeVar
 
-from databricks_forwarder._backoff import pause_seconds, sentence
+from databricks_forwarder._backoff import pause_seconds
 from databricks_forwarder._leaving import Leaving
 from databricks_forwarder.errors import BatcherClosedError
 
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["Worker"]
 
 _T = TypeVar("_T")
-
-_log = logging.getLogger("databricks_forwarder")
 
 # A load that became due unseen, by another process's messages or a clock set
 # forward, waits no longer than this.
@@ -43,6 +40,12 @@ _HELD_WAIT_SECONDS = 1.0
 _LOOK_SECONDS = 1.0
 
 
+def _tell_nobody(_error: Exception, _failures: int, _pause: float | None) -> None:
+    """
+    Tell nobody of a failure; it is in the status all the same.
+    """
+
+
 class Worker:
     """
     Serialises the steps of one forwarder; any thread may call it.
@@ -51,13 +54,19 @@ class Worker:
         tick: Carries a load if one is due.
         due_in_seconds: How long until the next may be due; None if nothing
             waits.
+        tell: Told of each step that fails: with what, for which time in a row,
+            and how long the thread waits then, None if a host stepped.
     """
 
     def __init__(
-        self, tick: Callable[[], object], due_in_seconds: Callable[[], float | None]
+        self,
+        tick: Callable[[], object],
+        due_in_seconds: Callable[[], float | None],
+        tell: Callable[[Exception, int, float | None], object] = _tell_nobody,
     ) -> None:
         self._tick = tick
         self._due_in_seconds = due_in_seconds
+        self._tell = tell
         self._failures = 0
         self.last_error: Exception | None = None
         self._is_over = False
@@ -99,6 +108,14 @@ class Worker:
             BatcherClosedError: The worker has stopped, or is to stop; *step*
                 did not run.
         """
+        try:
+            return self._turn_taken(step)
+        except Exception as error:
+            if error is self.last_error:
+                self._tell(error, self._failures, None)
+            raise
+
+    def _turn_taken(self, step: Callable[[], _T]) -> _T:
         self._here()._require_going()  # noqa: SLF001  # itself
         try:
             with self._turn:
@@ -244,13 +261,13 @@ class Worker:
         Carry a load if one is due, and say how long to wait then.
         """
         try:
-            return self.take_turn(self._step)
+            return self._turn_taken(self._step)
         except Exception as error:  # noqa: BLE001  # a thread has nobody to raise to
             if self._is_to_end() and isinstance(error, BatcherClosedError):
                 return 0.0
             jitter = random.random()  # noqa: S311  # no secret
             pause = pause_seconds(error, self._failures, jitter=jitter)
-            _log.warning("a load failed, again in %.0f s: %s", pause, sentence(error))
+            self._tell(error, self._failures, pause)
             return pause
 
     def _step(self) -> float:

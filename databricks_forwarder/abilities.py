@@ -10,21 +10,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from databricks_forwarder.protocols import Batcher, Loader, Router
+from databricks_forwarder.protocols import (
+    Batcher,
+    EventCounts,
+    Loader,
+    Observer,
+    Router,
+    Stager,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
-    from datetime import datetime
+    from datetime import date, datetime
 
     import pyarrow as pa
     from pyarrow.dataset import Dataset
 
+    from databricks_forwarder._status import Status
+    from databricks_forwarder.answers import Described, Prospect, Reason, Simulation
     from databricks_forwarder.erasure import ErasureNote, Place
+    from databricks_forwarder.maintenance import Done, SmallFiles, TableLayout, Work
     from databricks_forwarder.model import (
         EventKey,
         EventKind,
         LoadId,
+        ParquetFile,
         RowCount,
+        StagedFile,
         Table,
         TableName,
     )
@@ -33,19 +45,28 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CountingLoader",
+    "DescribingLoader",
     "ErasingBatcher",
     "ErasingLoader",
+    "ExplainingRouter",
+    "ForeseeingRouter",
     "GroupingRouter",
     "LearningRouter",
+    "ListingEventCounts",
+    "MaintainingLoader",
     "MovingLoader",
+    "PlacingStager",
     "PreviewingRouter",
     "PromotingRouter",
     "ReadingLoader",
     "RecallingBatcher",
+    "RehearsingRouter",
     "ShowingLoader",
     "SideBySide",
+    "SimulatingRouter",
     "SurveyingLoader",
     "TellingLoader",
+    "WatchingObserver",
 ]
 
 
@@ -166,6 +187,59 @@ class PreviewingRouter(Router, Protocol):
 
 
 @runtime_checkable
+class ExplainingRouter(Router, Protocol):
+    """
+    A router that can say why.
+
+    R8. `explain` tells for the keys that `route` would answer for now the same
+    tables, each with its reason; no name is given, and nothing is kept of it.
+    """
+
+    def explain(
+        self, counts: Mapping[EventKey, int], /, *, at: datetime
+    ) -> Mapping[EventKey, Reason]:
+        """
+        Give the reasons for what `route` would answer now (R8).
+        """
+
+
+@runtime_checkable
+class RehearsingRouter(Router, Protocol):
+    """
+    A router that another can stand in for, which keeps what it does to itself.
+
+    R9. A rehearsal answers, learns, explains and groups as the router would
+    itself, over the counts that *over* makes of its own; the router and its
+    counts learn and give nothing by that.
+    """
+
+    def rehearsal(self, over: Callable[[EventCounts], EventCounts], /) -> Router:
+        """
+        Make a router that is as this one is now (R9).
+
+        Args:
+            over: Event counts → others that answer as they do, and keep what is
+                added and given to themselves; the same for the same.
+        """
+
+
+@runtime_checkable
+class SimulatingRouter(Router, Protocol):
+    """
+    A router that can say what other thresholds would have done.
+    """
+
+    def simulate(self, thresholds: Sequence[int], /, *, at: datetime) -> Simulation:
+        """
+        Replay the days that are kept; nothing is changed.
+
+        Raises:
+            ConfigurationError: A threshold is none, or the router's event
+                counts can't be looked through.
+        """
+
+
+@runtime_checkable
 class PromotingRouter(Router, Protocol):
     """
     A router that gives kinds tables of their own, after others had their rows.
@@ -180,6 +254,73 @@ class PromotingRouter(Router, Protocol):
         Returns:
             Kind → table, which has rows of this kind alone; a kind that has
             none is left out.
+        """
+
+
+@runtime_checkable
+class ForeseeingRouter(Router, Protocol):
+    """
+    A router that can say which kinds are on their way to tables of their own.
+
+    R7. `foresee` tells of each kind that it counts, once; what it tells of a
+    kind's table is what `route` answers, and it changes no answer.
+    """
+
+    def foresee(self, *, at: datetime) -> Sequence[Prospect]:
+        """
+        Tell how far each kind is, the likeliest to be next first (R7).
+
+        Raises:
+            TransientError: The counts can't be read now.
+            SetupError: A person must act first.
+            ConfigurationError: They can't be looked through.
+        """
+
+
+@runtime_checkable
+class ListingEventCounts(EventCounts, Protocol):
+    """
+    Event counts that can be looked through as a whole.
+
+    C6. `kept` tells the messages of every kind by day, and `names` all names
+    given; both as they are now, what this host is about to bring along
+    included, and nothing is changed by either: nothing is made, moved or
+    learnt.
+    """
+
+    def kept(self, *, since: date) -> Mapping[EventKind, Mapping[date, int]]:
+        """
+        Messages of each kind on each day (UTC) from *since* on, inclusive (C6).
+
+        Kinds and days without any are left out.
+
+        Raises:
+            TransientError: They can't be read now.
+            SetupError: A person must act first.
+        """
+
+    def names(self) -> Mapping[str, TableName]:
+        """
+        All names given, by their owners (C6).
+
+        Raises:
+            TransientError: They can't be read now.
+            SetupError: A person must act first.
+        """
+
+
+@runtime_checkable
+class PlacingStager(Stager, Protocol):
+    """
+    A stager that can say where it would put a file.
+
+    S6. `place` tells what `stage` would give for a file, and puts nothing; the
+    file need not be there.
+    """
+
+    def place(self, file: ParquetFile, /) -> StagedFile:
+        """
+        Tell where `stage` would put *file* (S6).
         """
 
 
@@ -316,6 +457,41 @@ class CountingLoader(Loader, Protocol):
 
 
 @runtime_checkable
+class DescribingLoader(Loader, Protocol):
+    """
+    A loader that can say what it would run.
+
+    L14. `describe` tells, in the words of the loader's engine, what `prepare`
+    and `load` would run now for a table; they then run exactly that. It changes
+    nothing, and asks nobody over a network: of a table that nobody has looked at
+    it is not known whether it is there.
+    """
+
+    def describe(
+        self,
+        load_id: LoadId,
+        table: TableName,
+        schema: pa.Schema,
+        files: Sequence[StagedFile],
+        /,
+    ) -> Described:
+        """
+        Tell what would be run to prepare *table* and to load *files* (L14).
+
+        Args:
+            load_id: The load.
+            table: Where to.
+            schema: As for `prepare`.
+            files: As for `load`; they need not be there.
+
+        Raises:
+            SetupError: A person must act first: `prepare` would say the same.
+            PermanentError: Table and rows can't agree: `prepare` would say the
+                same.
+        """
+
+
+@runtime_checkable
 class ErasingLoader(Loader, Protocol):
     """
     A loader that can take rows out of its tables again.
@@ -346,6 +522,43 @@ class ErasingLoader(Loader, Protocol):
 
 
 @runtime_checkable
+class MaintainingLoader(Loader, Protocol):
+    """
+    A loader that can tell how its tables lie on the disk, and put them in order.
+
+    L11. `layouts` tells of every table with the columns of this library, whoever
+    loads into it, and changes nothing; one that can't be looked at holds back
+    no other. L12. `maintain` changes no row, whatever the work; done again it
+    changes nothing. What is repeated of a load stays a repeat, and a load that
+    comes meanwhile is loaded. L13. A vacuum takes no file that a load is about to
+    make its table's, and none that the table has not been without for as long as
+    it keeps such files, which is seven days or longer: with less it is refused.
+    """
+
+    def layouts(
+        self, tables: Collection[TableName] | None = None, /, *, at: datetime
+    ) -> Sequence[TableLayout]:
+        """
+        Look at those of *tables* that are there, or at all; no row is read (L11).
+        """
+
+    def statement(self, table: TableName, work: Work, /) -> str | None:
+        """
+        Spell what does *work*, to be run by hand; None if nothing does.
+        """
+
+    def maintain(self, table: TableName, work: Work, /) -> Done:
+        """
+        Do *work* to a table; what fails may be done or not (L12, L13).
+        """
+
+    def small_files(self) -> SmallFiles:
+        """
+        Tell what is known of small files, asking nobody.
+        """
+
+
+@runtime_checkable
 class TellingLoader(Loader, Protocol):
     """
     A loader that can say how its engine stands, without asking it.
@@ -354,4 +567,23 @@ class TellingLoader(Loader, Protocol):
     def state(self) -> str | None:
         """
         How the engine stands, in words; None when there is nothing to tell.
+        """
+
+
+@runtime_checkable
+class WatchingObserver(Observer, Protocol):
+    """
+    An observer that wants to ask how a forwarder stands, at times of its own.
+
+    O4. It asks each forwarder that it was handed, and passes over one that does
+    not answer: it is closed, or gone.
+    """
+
+    def watch(self, status: Callable[[], Status | None], /) -> None:
+        """
+        Keep a way to ask; once for each forwarder, before its first fact.
+
+        Args:
+            status: How the forwarder stands now, None if there is no telling;
+                any thread may call it.
         """

@@ -10,11 +10,14 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, NewType
 
 import attrs
+
+from databricks_forwarder._markup import facts
+from databricks_forwarder._markup import table as table_of
 
 __all__ = [
     "Account",
@@ -34,6 +37,7 @@ __all__ = [
     "Payload",
     "Receipt",
     "Record",
+    "Rescue",
     "RowCount",
     "StagedFile",
     "Table",
@@ -331,6 +335,23 @@ class Account:
 
 
 @attrs.frozen(kw_only=True)
+class Rescue:
+    """
+    Where values of one load were rescued, without the values.
+
+    Attributes:
+        table: Whose rows have them.
+        place: Path in the payload, of names that the schema has alone: entries
+            of a map and items of a list are ``*``, what nobody knows is ``?``.
+        row_count: Rows with something rescued at that place.
+    """
+
+    table: TableName
+    place: str
+    row_count: int
+
+
+@attrs.frozen(kw_only=True)
 class TableReport:
     """
     What one load did to one table.
@@ -359,7 +380,12 @@ class LoadReport:
         tables: One report a table, sorted by name.
         dead: Its dead letters, without payloads.
         rescued_row_count: Rows with something in ``_rescued_data``.
+        rescues: Where in the payloads, by table and place.
         reason: Why the load as a whole is parked, or None.
+        oldest_received_at: When the first of its records was received; None if
+            it was never read whole, or by an earlier version.
+        newest_received_at: When the last of them was.
+        begun_at: When it was taken up to be read.
     """
 
     load_id: LoadId
@@ -370,7 +396,63 @@ class LoadReport:
     tables: Sequence[TableReport] = ()
     dead: Sequence[DeadLetter] = ()
     rescued_row_count: int = 0
+    rescues: Sequence[Rescue] = ()
     reason: str | None = None
+    oldest_received_at: datetime | None = None
+    newest_received_at: datetime | None = None
+    begun_at: datetime | None = None
+
+    def _repr_html_(self) -> str:
+        told = {
+            "Settled at": self.settled_at,
+            "Attempt": self.attempt,
+            **{name.title(): n for name, n in attrs.asdict(self.account).items()},
+            "Rows with rescued values": self.rescued_row_count,
+            "Queued": self.queued,
+            "Carried for": self.carrying,
+            "End to end": self.end_to_end,
+            "Parked as a whole": self.reason,
+        }
+        rows = [
+            (
+                table.table,
+                table.row_count,
+                table.file_count,
+                table.size_bytes,
+                table.state,
+                table.reason or "",
+            )
+            for table in self.tables
+        ]
+        headers = ("Table", "Rows", "Files", "Bytes", "State", "Reason")
+        dead = [(each.offset, each.message_count, each.reason) for each in self.dead]
+        return facts(
+            f"Load {self.load_id}",
+            table_of(("", ""), [each for each in told.items() if each[1] is not None]),
+            table_of(headers, rows, caption="Tables", numbers=(1, 2, 3)),
+            table_of(("Offset", "Messages", "Reason"), dead, caption="Dead letters"),
+        )
+
+    @property
+    def queued(self) -> timedelta | None:
+        """
+        How long its first record waited until the load was begun.
+        """
+        return _between(self.oldest_received_at, self.begun_at)
+
+    @property
+    def carrying(self) -> timedelta | None:
+        """
+        How long it took from then on until it was settled.
+        """
+        return _between(self.begun_at, self.settled_at)
+
+    @property
+    def end_to_end(self) -> timedelta | None:
+        """
+        Both together: from its first record's receipt until it was settled.
+        """
+        return _between(self.oldest_received_at, self.settled_at)
 
     @property
     def is_parked(self) -> bool:
@@ -380,6 +462,10 @@ class LoadReport:
         return self.reason is not None or any(
             table.state == "parked" for table in self.tables
         )
+
+
+def _between(first: datetime | None, last: datetime | None) -> timedelta | None:
+    return None if first is None or last is None else last - first
 
 
 @attrs.frozen(kw_only=True)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from databricks_forwarder.facts import Fact
     from databricks_forwarder.model import (
         BatcherStatus,
         DeadLetter,
@@ -44,6 +45,7 @@ __all__ = [
     "EventCounts",
     "Loader",
     "Naming",
+    "Observer",
     "Router",
     "Stager",
 ]
@@ -355,6 +357,28 @@ class Loader(Protocol):
     def check(self) -> Sequence[Finding]:
         """
         Try the destination by imitating real work; change nothing that stays.
+        """
+
+
+class Observer(Protocol):
+    """
+    Is told what happens in a forwarder.
+
+    It is told of each fact once, there and then, in the thread where it came
+    to be: of a load in the order of the walk, of tables and files that go side
+    by side each in its own order, and of all of a load before its end. What it
+    raises harms nobody and is in the log once; but who tells waits for it, so
+    it waits for nothing itself, and of the forwarder it asks no more than
+    `Status`.
+
+    O1. It takes every fact, also one of a kind that it does not know. O2. Many
+    threads may call at once. O3. It may be made in the middle of a load, and a
+    load may never end: what it keeps of loads is bounded.
+    """
+
+    def observe(self, fact: Fact, /) -> None:
+        """
+        Take note of *fact*.
         """
 
 

@@ -17,6 +17,7 @@ release = version = metadata.version(project)
 
 extensions = [
     "from_code",
+    "house",
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",

@@ -3,30 +3,57 @@ Send each tenant's events to a table of the tenant's own.
 
 No event key knows a batch's attributes. So the router names the group of a
 batch, and finds it in the keys that it is asked for.
+
+The names are given by event counts, which never give one name to two owners:
+"Acme Inc" and "acme-inc" would else be one table.
 """
 
 from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from databricks_forwarder import Forwarder
-from databricks_forwarder.model import EventKey
+from databricks_forwarder.counts.sqlite import SqliteEventCounts
+from databricks_forwarder.model import EventKey, Table
 from databricks_forwarder.mparticle.batch import Batch
-from databricks_forwarder.mparticle.names import normalise
-from databricks_forwarder.routers.function import Answer, FunctionRouter
+from databricks_forwarder.mparticle.names import candidates
+from databricks_forwarder.protocols import EventCounts
 from databricks_forwarder.testing.payloads import make_event, make_payload
 
-
-def tenant(batch: Batch) -> str | None:
-    return str((batch.user_attributes or {}).get("tenant") or "") or None
+Tables = Mapping[EventKey, Table | None]
 
 
-def table(key: EventKey) -> Answer:
-    if key.event_type == "breadcrumb":
-        return FunctionRouter.DROP
-    return f"{normalise(key.group)}_events" if key.group else None  # common
+class TenantRouter:
+    def __init__(self, names: EventCounts) -> None:
+        self._names = names
+
+    def group(self, batch: Batch) -> str | None:
+        return str((batch.user_attributes or {}).get("tenant") or "") or None
+
+    def route(self, counts: Mapping[EventKey, int], /, *, at: datetime) -> Tables:  # noqa: ARG002 (a name holds at any time)
+        return _tables(counts, self._names.give)
+
+    def preview(self, counts: Mapping[EventKey, int], /, *, at: datetime) -> Tables:  # noqa: ARG002 (so does one to come)
+        return _tables(counts, self._names.propose)
+
+
+def _tables(keys: Mapping[EventKey, int], ask: Callable[[Any], Any]) -> Tables:
+    tenants = {
+        f"tenant:{key.group}": f"{key.group}_events" for key in keys if key.group
+    }
+    names = ask({each: candidates(tenants[each], each) for each in sorted(tenants)})
+    return {
+        key: None
+        if key.event_type == "breadcrumb"
+        else Table(names[f"tenant:{key.group}"])
+        for key in keys
+        if key.group
+    }
 
 
 PAYLOADS = [
@@ -38,7 +65,7 @@ PAYLOADS = [
 
 
 def main(folder: Path) -> int:
-    router = FunctionRouter(table, group=tenant)
+    router = TenantRouter(SqliteEventCounts(folder / "names.db"))
     spool = folder / "spool.db"
     with Forwarder.for_lake(folder / "lake", spool=spool, router=router) as forwarder:
         plan = forwarder.plan(PAYLOADS)

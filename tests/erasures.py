@@ -15,6 +15,7 @@ from schemas import new_schema, workspace
 from walking import Composition, Wrap
 
 from databricks_forwarder import DatabricksClient, DatabricksSettings
+from databricks_forwarder._databricks.statements import identifier
 from databricks_forwarder.batchers.memory import MemoryBatcher, MemoryStorage
 from databricks_forwarder.batchers.sqlite import SqliteBatcher
 from databricks_forwarder.counts.sqlite import SqliteEventCounts
@@ -139,7 +140,9 @@ class InSchema(Composition):
         schema = self.settings.schema_name
         names = workspace().query(f"SHOW TABLES IN main.{schema}")
         return {
-            TableName(name): workspace().query(f"SELECT * FROM main.{schema}.`{name}`")
+            TableName(name): workspace().query(
+                f"SELECT * FROM main.{schema}.{identifier(name)}"
+            )
             for name in names["tableName"].to_pylist()
         }
 

@@ -62,6 +62,12 @@ RUNS = [
     pytest.param(
         "S12", ["S12.walk", "S12.hosts", "S12.cpu"], id="S12", marks=needs("pyspark")
     ),
+    pytest.param(
+        "S13",
+        ["S13.load", "S13.cpu", "S13.within", "S13.submit"],
+        id="S13",
+    ),
+    pytest.param("loop", ["loop.pause", "loop.large", "loop.rate"], id="loop"),
     pytest.param("stages", [], id="stages"),
 ]
 
@@ -117,13 +123,13 @@ def expected_ratio(each: dict[str, Any]) -> float:
 
 def test_each_target_is_in_the_table() -> None:
     """
-    Each of S1 to S11 has a row with a target; these and S12 have their names.
+    Each of S1 to S11, S13 and loop has a row with a target; all have their names.
     """
-    wanted = {f"S{number}" for number in range(1, 12)}
+    wanted = {f"S{number}" for number in (*range(1, 12), 13)}
     with_target = {row.id for row in _targets.ROWS.values() if row.target}
 
-    assert wanted == with_target
-    assert wanted | {"S12", "stages"} == set(run.MEASUREMENTS)
+    assert wanted | {"loop"} == with_target
+    assert wanted | {"S12", "loop", "stages"} == set(run.MEASUREMENTS)
 
 
 @pytest.mark.parametrize(
@@ -164,9 +170,9 @@ def test_an_unknown_measurement_is_refused(capsys: pytest.CaptureFixture[str]) -
     A name that is none is a wrong usage, and the names are told.
     """
     with pytest.raises(SystemExit):
-        run.main(["--only", "S13"])
+        run.main(["--only", "S99"])
 
-    assert "S13 is none of S1, S2," in capsys.readouterr().err
+    assert "S99 is none of S1, S2," in capsys.readouterr().err
 
 
 def test_the_page_has_the_figures_of_its_file() -> None:

@@ -17,8 +17,8 @@ from walking import batch, custom
 from databricks_forwarder import _chunks, _portions
 from databricks_forwarder._chunks import count_keys, write_rows
 from databricks_forwarder._parquet import read_table
-from databricks_forwarder._progress import Tally
 from databricks_forwarder._table_files import TableFiles
+from databricks_forwarder._tally import Tally
 from databricks_forwarder.model import (
     DamagedRecord,
     EventKey,

@@ -10,6 +10,7 @@ import gzip
 import io
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -27,6 +28,7 @@ from databricks_forwarder.batchers.sqlite import SqliteBatcher
 from databricks_forwarder.errors import DecodeError, RouteError
 from databricks_forwarder.model import EventKey
 from databricks_forwarder.mparticle.batch import Batch
+from databricks_forwarder.mparticle.decode import DecodedBatch
 from databricks_forwarder.mparticle.keys import KeyMaker
 from databricks_forwarder.routers.function import FunctionRouter
 from databricks_forwarder.testing.clock import FakeClock
@@ -563,10 +565,14 @@ def test_plan_touches_nothing(run: Run) -> None:
 
     assert (0, "") == (code, err)
     assert [
-        "table                  event type  messages",
-        "mparticle_otherevents  any                3",
+        "table                  event type  messages  files  bytes  is   why",
+        "mparticle_otherevents  any                3      1  SIZE   new  WHY",
+        "1 loads",
         "0 messages would be dropped by rule",
-    ] == out.splitlines()
+        "0 rows would have _rescued_data",
+    ] == re.sub(
+        r"\b\d{5}\b", "SIZE ", out.replace("no event, rare", "WHY")
+    ).splitlines()
     assert before == sorted(Path.cwd().rglob("*"))
 
 
@@ -579,9 +585,15 @@ def test_plan_knows_what_the_lake_counted(run_json: Callable[..., Any]) -> None:
     said = run_json("plan", "one.json", "--lake", "lake", "--events-threshold", "2")
     alone = run_json("plan", "one.json", "--events-threshold", "2")
 
-    assert [{"table": "first_run", "event_type": "first_run", "messages": 1}] == said[
-        "tables"
-    ]
+    (table,) = said["tables"]
+
+    assert ("first_run", "first_run", 1, False, "frequent") == (
+        table["table"],
+        table["event_type"],
+        table["messages"],
+        table["is_there"],
+        table["reasons"][0]["rule"],
+    )
     assert ["mparticle_otherevents"] == [table["table"] for table in alone["tables"]]
     assert before == {path: path.read_bytes() for path in Path.cwd().rglob("*.db")}
 
@@ -605,18 +617,152 @@ def test_plan_tells_what_would_be_dead(
     A batch that the door takes and nobody can read is told with its place.
     """
 
-    def glance(_: KeyMaker, payload: bytes) -> list[EventKey]:
-        if b'"events": []' in payload:
+    def keys(_: KeyMaker, decoded: DecodedBatch) -> list[EventKey]:
+        if not decoded.events:
             raise DecodeError("nested deeper than can be read")
         return [EventKey("first_run")]
 
     # Which nesting is too deep depends on who calls: it can't be made in a file.
-    monkeypatch.setattr(KeyMaker, "glance", glance)
+    monkeypatch.setattr(KeyMaker, "keys", keys)
     code, out, err = run("plan", "two.ndjson")
 
     assert 1 == code
     assert "mparticle_otherevents  any                1" in out
     assert "two.ndjson, line 2 would be dead: nested deeper than can be read\n" == err
+
+
+def test_plan_says_why_and_what_would_be_run(run: Run) -> None:
+    """
+    On request each kind's reason is told, and the steps of the destination.
+    """
+    code, out, _ = run("plan", "one.json", "--why", "--sql", "--lake", "lake")
+
+    assert 0 == code
+    assert "first_run (environment 'production'): goes to table" in out
+    assert "9,999 less than the 10,000" in out
+    assert "\ncreate table " in out
+    assert "as transaction 000000000000-0-0;" in out
+
+
+def test_plan_tells_of_a_table_that_is_in_the_way(run: Run) -> None:
+    """
+    What a load would be parked for is told, and exits with 1.
+    """
+    run("forward", "one.json", "--lake", "lake")
+    Path("lake/shop_otherevents").mkdir()
+    Path("lake/shop_otherevents/note").touch()
+    code, _, err = run("plan", "one.json", "--lake", "lake", "--schema-name", "shop")
+
+    assert 1 == code
+    assert err.startswith("table shop_otherevents can't be loaded as it is: ")
+
+
+def test_plan_looks_into_workspaces_only(run: Run) -> None:
+    """
+    A lake is not told to be looked at.
+    """
+    code, _, err = run("plan", "one.json", "--look", "--lake", "lake")
+
+    assert 2 == code
+    assert err.startswith("--look goes with --databricks")
+
+
+def test_plan_knows_counts_that_hosts_share(run: Run, run_json: Any) -> None:
+    """
+    A lake whose hosts share their counts is asked for those, and left alone.
+    """
+    with Forwarder.for_lake(
+        "lake", spool="spool.db", counts="shared", events_threshold=2
+    ) as forwarder:
+        forwarder.submit(Path("one.json").read_bytes())
+        forwarder.flush()
+    before = files()
+    said = run_json("plan", "one.json", "--lake", "lake", "--events-threshold", "2")
+
+    assert ["first_run"] == [table["table"] for table in said["tables"]]
+    assert before == files()
+
+
+# -- explain, simulate -------------------------------------------------------
+
+
+def files() -> dict[Path, bytes]:
+    """
+    Read all files of the lake ``lake``.
+    """
+    return {
+        path: path.read_bytes() for path in Path("lake").rglob("*") if path.is_file()
+    }
+
+
+EXPLAIN = ("explain", "--event-type", "first_run", "--lake", "lake")
+
+
+def test_explain_says_the_sentences(run: Run) -> None:
+    """
+    Count, window, threshold and what is missing are said for one kind.
+    """
+    run("forward", "one.json", "--lake", "lake")
+    before = files()
+    code, out, err = run(*EXPLAIN, "--events-threshold", "5", "--messages", "3")
+
+    assert (0, "") == (code, err)
+    assert "first_run: goes to table mparticle_otherevents.\n" in out
+    assert "1 message of this kind was forwarded from " in out
+    assert "and 3 are at hand: 4 in all, 1 less than the 5 that a table" in out
+    assert before == files()
+
+
+def test_explain_says_json(run_json: Callable[..., Any]) -> None:
+    """
+    The same as members, with the sentences as one.
+    """
+    said = run_json(*EXPLAIN, "--feed", "Acme", "--table-name", "ads")
+
+    assert ("ads", "chosen", "FeedRouter", None, "table_name of all feeds") == (
+        said["table"],
+        said["rule"],
+        said["router"],
+        said["window"],
+        said["setting"],
+    )
+    assert "so table_name of all feeds says." in said["text"]
+
+
+def test_explain_refuses_no_messages(run: Run) -> None:
+    """
+    Less than one message is at hand of nothing.
+    """
+    code, _, err = run(*EXPLAIN, "--messages", "0")
+
+    assert (2, "messages must be at least 1, not 0\n") == (code, err)
+
+
+def test_simulate_compares_thresholds(run: Run, run_json: Callable[..., Any]) -> None:
+    """
+    A line each, with tables and what stays in the common one; nothing changes.
+    """
+    run("forward", "two.ndjson", "one.json", "--lake", "lake")
+    before = files()
+    code, out, err = run("simulate", "1", "10", "--lake", "lake")
+    said = run_json("simulate", "1", "10", "--lake", "lake")
+    lines = [line.split() for line in out.splitlines()]
+
+    assert (0, "") == (code, err)
+    assert ["10,000", "0", "0", "0", "3", "100.0", "%", "now"] == lines[2]
+    assert ["1", "2", "2", "0", "1", "33.3", "%"] == lines[3]
+    assert "with 1 there would also be event_search_search, first_run" in out
+    assert [1, 10] == [each["threshold"] for each in said["outcomes"]]
+    assert before == files()
+
+
+def test_simulate_refuses_what_is_no_threshold(run: Run) -> None:
+    """
+    A threshold is a number of messages.
+    """
+    code, _, err = run("simulate", "0", "--lake", "lake")
+
+    assert (2, "a threshold must be an integer of at least 1, not 0\n") == (code, err)
 
 
 # -- the other commands ------------------------------------------------------
@@ -676,7 +822,7 @@ def test_status_as_json(run_json: Callable[..., Any]) -> None:
     "command",
     [
         *("status", "loads", "parked", "carry-on", "dead-letters", "replay"),
-        *("carry", "reconcile"),
+        *("carry", "reconcile", "backfill"),
     ],
 )
 def test_spool_that_is_not_there_exits_with_2(command: str, run: Run) -> None:
@@ -1132,6 +1278,78 @@ def test_terminal_without_rich_has_plain_text(monkeypatch: pytest.MonkeyPatch) -
 
     assert (0, "") == (code, err)
     assert "mparticle_otherevents     2\n" in out
+
+
+def test_a_status_is_drawn_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Each fact stands beside what it is about.
+    """
+    kill_letters()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    code, out, _ = run_on_terminal("status", "--lake", "lake")
+
+    assert 1 == code
+    assert "│ dead    │ dead messages: 2; dead-letters says why" in out
+
+
+def test_a_status_is_lines_without_rich(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Without the extra a terminal gets the lines that a file gets.
+    """
+    kill_letters()
+    _, lines, _ = run("status", "--lake", "lake")
+    for name in [each for each in sys.modules if each.split(".")[0] == "rich"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "rich", None)
+
+    assert lines == run_on_terminal("status", "--lake", "lake")[1]
+
+
+# -- report ------------------------------------------------------------------
+
+
+def test_a_report_is_written(run: Run) -> None:
+    """
+    The page tells of the lake's loads, and what is foreseen by its counts.
+    """
+    run("forward", "two.ndjson", "one.json", "--lake", "lake")
+    code, out, err = run("report", "--lake", "lake", "--events-threshold", "5")
+    html = Path("report.html").read_text()
+
+    assert (0, "the report is in report.html\n", "") == (code, out, err)
+    assert "3 rows reached 1 table today" in html
+    assert "1 of 5 messages in 30 days" in html
+    assert SECRET not in html
+
+
+def test_a_report_of_a_spool_alone_knows_no_counts(
+    run_json: Callable[..., Any], run: Run
+) -> None:
+    """
+    Where the counts are was not said; all else is told.
+    """
+    run("forward", "two.ndjson", "--lake", "lake", "--spool", "s.db")
+    said = run_json("report", "--spool", "s.db", "-o", "page.html", "--days", "2")
+    html = Path("page.html").read_text()
+
+    assert "page.html" == said["report"]
+    assert "Not known. Name the lake or the workspace with the spool" in html
+    assert "looking back 2 days" in html
+
+
+def test_a_report_makes_no_lake(run: Run) -> None:
+    """
+    Who only looks leaves nothing behind where a lake is not.
+    """
+    run("forward", "two.ndjson", "--lake", "lake", "--spool", "s.db")
+    code, out, err = run("report", "--lake", "elsewhere", "--spool", "s.db")
+
+    assert (2, "") == (code, out)
+    assert "there is no lake at elsewhere" in err
+    assert not Path("elsewhere").exists()
 
 
 def test_quiet_terminal_has_no_progress_bar() -> None:

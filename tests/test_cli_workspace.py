@@ -245,3 +245,64 @@ def test_a_check_is_not_put_off_by_a_lost_answer(
     left = workspace().query(f"SHOW TABLES IN main.{settings.schema_name}").num_rows
 
     assert (0, 0) == (code, left)
+
+
+@pytest.mark.usefixtures("settings")
+def test_a_report_asks_the_workspace_for_its_counts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    What is on its way to a table is counted there.
+    """
+    file, page = tmp_path / "batches.json", tmp_path / "report.html"
+    file.write_bytes(make_payload(make_event("screen_view")))
+    arguments = [*place(), "--spool", str(tmp_path / "spool.db")]
+    main(["forward", str(file), *arguments])
+    code = main(["report", *arguments, "-o", str(page)])
+
+    assert 0 == code
+    assert f"the report is in {page}\n" in capsys.readouterr().out
+    assert "1 of 2 messages in 30 days" in page.read_text()
+
+
+def test_a_plan_for_a_workspace_reads_and_changes_nothing(
+    settings: DatabricksSettings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    The shared counts are read, and on request the columns; all else stays undone.
+    """
+    file = tmp_path / "batches.json"
+    file.write_bytes(make_payload(*[make_event("screen_view")] * 2))
+    before = len(workspace().requests)
+    code = main(["plan", str(file), *place(), "--json"])
+    told = json.loads(capsys.readouterr().out)
+    main(["plan", str(file), *place(), "--look", "--sql"])
+    said = capsys.readouterr().out
+    sent = [each.statement for each in workspace().requests[before:] if each.statement]
+
+    assert (0, "screen_view", None) == (
+        code,
+        told["tables"][0]["table"],
+        told["tables"][0]["is_there"],
+    )
+    assert "new" in said.splitlines()[1]
+    assert "\nCREATE TABLE `main`." in said
+    assert "\nCOPY INTO `main`." in said
+    assert ["SELECT"] * 5 == [each.split()[0] for each in sent]
+    assert settings.client_secret.reveal() not in said + json.dumps(told)
+
+
+def test_a_workspace_is_asked_why(
+    settings: DatabricksSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    Explaining and simulating read the counts of the schema's hosts.
+    """
+    code = main(["explain", "--event-type", "screen_view", *place()])
+    explained = capsys.readouterr().out
+    code += main(["simulate", "5", *place()])
+    simulated = capsys.readouterr().out
+
+    assert 0 == code
+    assert f"goes to table {settings.schema_name}_otherevents." in explained
+    assert "0 messages from " in simulated

@@ -9,7 +9,6 @@ import importlib.util
 import io
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -109,7 +108,9 @@ def test_python_that_is_not_run_in_place_says_so() -> None:
 
     assert len(shown) == sum(page.count("{code-block} py") for page in pages)
     assert len(shown) == len(not_run) + len(programs)
-    assert {*PROGRAMS, *SUITES} == {each.partition(",")[0] for each in programs}
+    told = {each.partition(",")[0] for each in programs}
+    assert {*PROGRAMS, *SUITES} == told - {*SHOP}
+    assert told >= {*SHOP}
     for caption, text in shown.items():
         compile(text, caption, "exec")
 
@@ -160,20 +161,31 @@ def test_contracts_of_the_page_on_testing_routers_hold(tmp_path: Path) -> None:
     assert {"TestTableByType": set(), "TestOneTable": {"R6"}} == examined
 
 
-# Of the page on writing a batcher: the files of tests, and pytest's exit code.
-SUITES = {"test_lines.py": 1, "test_append_only.py": 0}
+# Files of tests: their page, what must lie beside them, and pytest's exit code.
+SHOP = ("conftest.py", "shop.py")
+SUITES: dict[str, tuple[str, tuple[str, ...], int]] = {
+    "test_lines.py": ("write-a-batcher", (), 1),
+    "test_append_only.py": ("write-a-batcher", ("append_only_batcher.py",), 0),
+    "test_shop.py": ("test-your-application", SHOP, 0),
+    "test_tenants.py": ("route-by-tenant", ("custom_router.py",), 0),
+    "test_environments.py": ("route-by-environment", ("environment_router.py",), 0),
+    "test_naming.py": ("name-tables", ("naming.py",), 0),
+    "test_shared_folder.py": ("write-a-stager", ("shared_folder_stager.py",), 0),
+}
 
 
 @pytest.mark.parametrize("name", SUITES)
-def test_suites_of_the_page_on_writing_batchers_say_what_it_says(
-    name: str, tmp_path: Path
-) -> None:
+def test_suites_of_pages_say_what_the_pages_say(name: str, tmp_path: Path) -> None:
     """
-    The first version fails at the clause that is shown, the mended one at none.
+    A suite that is shown passes, or fails at the clause that is shown below it.
     """
-    page = "docs/how-to/write-a-batcher.md"
-    (tmp_path / name).write_text(shown_on(page)[f"{name}{_PROGRAM}"])
-    shutil.copy(ROOT / "examples" / "append_only_batcher.py", tmp_path)
+    of_page, beside, code = SUITES[name]
+    page = f"docs/how-to/{of_page}.md"
+    shown = shown_on(page)
+    for each in (name, *beside):
+        told = shown.get(f"{each}{_PROGRAM}")
+        text = told or (ROOT / "examples" / each).read_text()
+        (tmp_path / each).write_text(text)
     command, promised = next(
         each
         for each in _CONSOLE.findall((ROOT / page).read_text())
@@ -193,9 +205,29 @@ def test_suites_of_the_page_on_writing_batchers_say_what_it_says(
         for text in (promised, ran.stdout)
     )
 
-    assert SUITES[name] == ran.returncode
+    assert code == ran.returncode, ran.stdout
     assert promised
     assert [] == [line for line in promised if line not in said]
+
+
+def test_figures_of_the_page_on_costs_are_those_that_were_measured() -> None:
+    """
+    Each figure stands in a row of the performance page that has the same name.
+    """
+    costs = (ROOT / "docs/how-to/know-costs-and-remains.md").read_text()
+    measured = (ROOT / "docs/explanation/performance.md").read_text().splitlines()
+    figures = re.findall(r"^\| .+ \| (\S.*) \| (S\d+) \|$", costs, re.MULTILINE)
+    rows = [
+        (figure, [line for line in measured if line.startswith(f"| {row} ")])
+        for figure, row in figures
+    ]
+
+    assert figures
+    assert [] == [
+        figure
+        for figure, lines in rows
+        if not any(re.search(rf"(?<![\d.]){figure} +\|", line) for line in lines)
+    ]
 
 
 def test_readme_has_two_commands_of_one_line() -> None:

@@ -30,6 +30,8 @@ RUNS = {
     "forward": [["one.json", "--lake", "lake"]],
     "carry": [["--lake", "lake"]],
     "plan": [["one.json"]],
+    "explain": [["--event-type", "screen_view", "--lake", "lake"]],
+    "simulate": [["5", "--lake", "lake"]],
     "status": [["--lake", "lake"]],
     "loads": [["--lake", "lake"]],
     "parked": [["--lake", "lake"]],
@@ -38,7 +40,10 @@ RUNS = {
     "replay": [["--lake", "lake"]],
     "repair": [["--lake", "lake"]],
     "check": [["--lake", "lake"]],
+    "report": [["--lake", "lake"]],
     "reconcile": [["--lake", "lake"]],
+    "backfill": [["--lake", "lake"]],
+    "maintenance": [["--lake", "lake"]],
     "erase": [["--person", "person.json", "--lake", "lake"]],
 }
 

@@ -22,9 +22,10 @@ LARGE = {
     "_forwarder.py": (400, "the front door, and what puts its parts together"),
     "batchers/sqlite.py": (400, "layout and invariants are told where they are kept"),
     "mparticle/batch.py": (730, "the only description of a batch"),
-    "abilities.py": (450, "what parts may offer besides, on one page"),
-    "protocols.py": (400, "the specification, to be read in one sitting"),
-    "model.py": (430, "the values in the order of the walk, on one page"),
+    "abilities.py": (650, "what parts may offer besides, on one page"),
+    "protocols.py": (410, "the specification, to be read in one sitting"),
+    "model.py": (520, "the values in the order of the walk, on one page"),
+    "facts.py": (540, "one catalogue of all that observers are told"),
     "settings.py": (430, "what a user fills in, each check beside its field"),
 }
 

@@ -10,7 +10,10 @@ import sys
 
 import pytest
 
-HEAVY = {"pyarrow", "deltalake", "duckdb", "databricks", "numpy", "requests", "rich"}
+HEAVY = {
+    *("pyarrow", "deltalake", "duckdb", "databricks", "numpy", "requests", "rich"),
+    "opentelemetry",
+}
 
 
 def modules_after(statement: str) -> set[str]:
@@ -33,13 +36,19 @@ def modules_after(statement: str) -> set[str]:
         "databricks_forwarder",
         "databricks_forwarder.abilities",
         "databricks_forwarder.errors",
+        "databricks_forwarder.facts",
         "databricks_forwarder.model",
         "databricks_forwarder.protocols",
         "databricks_forwarder.settings",
+        "databricks_forwarder._async_forwarder",
         "databricks_forwarder.batchers.memory",
         "databricks_forwarder.batchers.sqlite",
+        "databricks_forwarder.bulk",
         "databricks_forwarder.counts.memory",
         "databricks_forwarder.counts.sqlite",
+        "databricks_forwarder.observers.log",
+        "databricks_forwarder.observers.memory",
+        "databricks_forwarder.observers.opentelemetry",
         "databricks_forwarder.routers.default",
         "databricks_forwarder.stagers.memory",
         "databricks_forwarder.stagers.directory",

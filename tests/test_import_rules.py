@@ -46,6 +46,10 @@ VIOLATIONS = {
         "routers/injected.py",
         "import pyspark.sql",
     ),
+    "OpenTelemetry comes in by its observer": (
+        "stagers/injected.py",
+        "from opentelemetry import trace",
+    ),
     "OAuth comes in by sign-in": ("stagers/injected.py", "import requests_oauthlib"),
     "the terminal is the command line's": (
         "observers/injected.py",

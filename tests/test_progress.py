@@ -14,11 +14,11 @@ from databricks_forwarder._progress import (
     Routes,
     Staging,
     TableStaging,
-    Tally,
     loaded_note,
     routes_note,
     staging_note,
 )
+from databricks_forwarder._tally import Tally
 from databricks_forwarder.model import (
     DeadLetter,
     EventKey,

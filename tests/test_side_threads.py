@@ -5,6 +5,7 @@ Calls in threads of their own.
 from __future__ import annotations
 
 import threading
+from contextvars import ContextVar
 
 import pytest
 
@@ -38,3 +39,15 @@ def test_a_call_for_which_there_is_no_thread_has_failed(
 
     assert are_over([call], 0.0)
     assert isinstance(call.exception(), RuntimeError)
+
+
+def test_a_call_has_the_context_of_who_began_it() -> None:
+    """
+    What is set for the thread that begins a call is set in its own, too.
+    """
+    name: ContextVar[str] = ContextVar("name", default="nobody")
+    name.set("somebody")
+    call = begun(name.get)
+    name.set("somebody else")
+
+    assert "somebody" == call.result(timeout=20)

@@ -17,12 +17,14 @@ import pytest
 
 from databricks_forwarder import _leaving, _worker
 from databricks_forwarder._leaving import StepClock
+from databricks_forwarder._telling import Teller
 from databricks_forwarder._worker import Worker
 from databricks_forwarder.errors import (
     BatcherClosedError,
     SetupError,
     TransientError,
 )
+from databricks_forwarder.observers.log import LogObserver
 from databricks_forwarder.testing.clock import FakeClock
 
 # Longer than any of these takes, shorter than a hang may last.
@@ -259,7 +261,10 @@ def test_the_log_holds_no_host_s_data(caplog: pytest.LogCaptureFixture) -> None:
     """
     Of an error that is not this library's the log has the class alone.
     """
-    worker = Worker(Ticks(ValueError("secret-payload")), nothing_waits)
+    teller = Teller([LogObserver()], FakeClock())
+    worker = Worker(
+        Ticks(ValueError("secret-payload")), nothing_waits, tell=teller.failed
+    )
     with caplog.at_level(logging.WARNING, "databricks_forwarder"):
         worker._look()
     (message,) = caplog.messages

@@ -133,6 +133,7 @@ class Composition:
         router: Any = None,
         policy: UploadPolicy | None = None,
         max_payload_bytes: int = 8 * 2**20,
+        observer: Any = None,
     ) -> Forwarder:
         """
         Put new parts on what is kept, each wrapped, as a new process would.
@@ -148,6 +149,7 @@ class Composition:
             clock=self.clock,
             scratch=self.folder / "scratch",
             max_payload_bytes=max_payload_bytes,
+            observer=observer,
         )
 
     def router(self, counts: Any) -> Any:

@@ -46,11 +46,9 @@ __all__ = [
     "opened",
 ]
 
-
 # Of each refused request the driver tells at level error, ours do in a
 # sentence: a host that set up no logging need not see both.
 logging.getLogger("databricks").addHandler(logging.NullHandler())
-
 
 # What a warehouse says before it has started, where it says neither 429 nor 503:
 # lightdash/lightdash, pull request 28654, and drt-hub/drt, pull request 1015, both
@@ -121,6 +119,14 @@ class Session:
         # One for all statements: a connection keeps every cursor it made.
         self._cursor = connection.cursor()
         self._process_id = os.getpid()
+        self._statement_id: str | None = None
+
+    @property
+    def statement_id(self) -> str | None:
+        """
+        What the platform calls the latest statement, also when all is closed.
+        """
+        return self._statement_id or self._cursor.query_id
 
     @property
     def is_inherited(self) -> bool:
@@ -133,8 +139,12 @@ class Session:
         """
         Run one statement; its rows.
         """
-        self._cursor.execute(sql)
-        return [tuple(row) for row in self._cursor.fetchall()]
+        self._statement_id = self._cursor.active_command_id = None
+        try:
+            self._cursor.execute(sql)
+            return list(self._cursor.fetchall())
+        finally:
+            self._statement_id = self._cursor.query_id
 
     def stop(self, other: Session) -> None:
         """

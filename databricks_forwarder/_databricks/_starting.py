@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from databricks_forwarder._listening import listener
 from databricks_forwarder.errors import ForwarderError, SetupError, TransientError
 
 if TYPE_CHECKING:
@@ -111,6 +112,26 @@ class Starting:
         doing = "stopped" if told.state in {"STOPPED", "STOPPING"} else "starting"
         return f"SQL warehouse {told.id} is {doing}, {seconds:.0f} s"
 
+    def _tell(self, told: WarehouseState) -> None:
+        """
+        Keep how it stands, and tell once that it is waited for.
+        """
+        hears = listener()
+        if self._told is None and hears is not None:
+            hears.awaited(f"{self._sentence(told)} so far")
+        self._told = told
+
+    def _is_over(self) -> bool:
+        """
+        Tell that it runs; whether it was waited for.
+        """
+        if self._told is None:
+            return False
+        hears = listener()
+        if hears is not None:
+            hears.started(self._clock.monotonic() - self._since)
+        return True
+
     def _wait(self) -> bool:
         pause_seconds = 1.0
         was_asked = False
@@ -123,8 +144,8 @@ class Starting:
                 )
                 raise SetupError(msg)
             if told.state == "RUNNING":
-                return self._told is not None
-            self._told = told
+                return self._is_over()
+            self._tell(told)
             if told.state == "STOPPED" and not was_asked:
                 self._start()
                 was_asked = True

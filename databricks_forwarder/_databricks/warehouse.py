@@ -14,6 +14,7 @@ from databricks_forwarder._databricks._replies import told
 from databricks_forwarder._databricks._retries import retried
 from databricks_forwarder._databricks._sessions import IdleSessions
 from databricks_forwarder._databricks._starting import Starting, WarehouseState
+from databricks_forwarder._databricks._statement_told import statement_told
 from databricks_forwarder._databricks._stripped import first_line, stripped
 from databricks_forwarder._databricks._wording import excerpt, no_such
 from databricks_forwarder._databricks.fates import (
@@ -177,21 +178,27 @@ class Warehouse:
             session = self._idle.borrowed() or self._opened(
                 _OPEN_SECONDS, self._statement_seconds
             )
-            doing = f"{excerpt(sql)} on SQL warehouse {self._id}"
-            future = begun(lambda: session.execute(sql))
-            if not are_over([future], seconds):
-                self._give_up(session, future)
-                msg = f"{doing} took longer than {seconds:g} s; it will be tried again"
-                raise DeadlineError(msg)
-            error = future.exception()
-            if error is None:
-                self._idle.keep(session)
-                return future.result()
-            fate, cause = self._fate(error, doing), stripped(error)
-            self._put_back(session, error, fate)
-            del error, future
-            # The driver's exception is no context of ours, and in no frame.
-            raise fate from cause
+            with statement_told(sql, session, self._clock):
+                return self._run_over(session, sql, seconds)
+
+    def _run_over(
+        self, session: Session, sql: str, seconds: float
+    ) -> list[tuple[Any, ...]]:
+        doing = f"{excerpt(sql)} on SQL warehouse {self._id}"
+        future = begun(lambda: session.execute(sql))
+        if not are_over([future], seconds):
+            self._give_up(session, future)
+            msg = f"{doing} took longer than {seconds:g} s; it will be tried again"
+            raise DeadlineError(msg)
+        error = future.exception()
+        if error is None:
+            self._idle.keep(session)
+            return future.result()
+        fate, cause = self._fate(error, doing), stripped(error)
+        self._put_back(session, error, fate)
+        del error, future
+        # The driver's exception is no context of ours, and in no frame.
+        raise fate from cause
 
     def _put_back(
         self, session: Session, error: BaseException, fate: ForwarderError

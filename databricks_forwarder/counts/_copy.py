@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing, contextmanager
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,8 +35,7 @@ from databricks_forwarder.model import TableName
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Collection, Iterable, Iterator, Mapping
-    from datetime import date
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 __all__ = ["CountsCopy"]
 
@@ -135,6 +135,25 @@ class CountsCopy:
                 "SELECT owner, name FROM wanted CROSS JOIN names ON owner = text"
             )
             return {owner: TableName(name) for owner, name in rows}
+
+    def all_names(self) -> Mapping[str, TableName]:
+        """
+        All names that are known, by their owners.
+        """
+        with self._transaction("read names from") as connection:
+            rows = connection.execute("SELECT owner, name FROM names")
+            return {owner: TableName(name) for owner, name in rows}
+
+    def days(self, *, since: date) -> Sequence[tuple[str, date, int]]:
+        """
+        All that is known from a day on: kind, day, messages.
+        """
+        with self._transaction("read days from") as connection:
+            rows = connection.execute(
+                "SELECT kind, day, messages FROM days WHERE day >= ?",
+                (since.isoformat(),),
+            )
+            return [(kind, date.fromisoformat(day), count) for kind, day, count in rows]
 
     def taken(self, names: Iterable[TableName]) -> Collection[TableName]:
         """

@@ -140,6 +140,13 @@ class Joining:
         self._lock = threading.RLock()
         self._is_under_way = False
 
+    @property
+    def awaited(self) -> Earlier | None:
+        """
+        What is still to be brought along, if there is anything.
+        """
+        return None if self._copy.has_moved() else self._earlier
+
     def join(self) -> None:
         """
         Do it, if it was not done; other threads wait for that.

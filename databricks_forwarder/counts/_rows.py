@@ -13,9 +13,10 @@ from databricks_forwarder.counts._giving import newly_given
 from databricks_forwarder.model import TableName
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import date
 
-__all__ = ["appended", "chosen", "names_of", "summed"]
+__all__ = ["all_names", "appended", "chosen", "days_since", "names_of", "summed"]
 
 
 def appended(rows: pa.Table, new: Sequence[tuple[object, ...]]) -> pa.Table:
@@ -33,6 +34,28 @@ def summed(rows: pa.Table) -> pa.Table:
     keys = ["kind", "day", "load_id"]
     sums = rows.group_by(keys).aggregate([("messages", "sum")])
     return sums.rename_columns([*keys, "messages"]).select(rows.schema.names)
+
+
+def days_since(rows: pa.Table, since: date) -> Iterable[tuple[str, date, int]]:
+    """
+    Kind, day and messages of the rows that tell of a kind, from a day on.
+    """
+    is_asked = pc.and_(
+        pc.not_equal(rows["kind"], ""),
+        pc.greater_equal(rows["day"], pa.scalar(since, pa.date32())),
+    )
+    some = rows.filter(is_asked)
+    columns = (some[name].to_pylist() for name in ("kind", "day", "messages"))
+    return zip(*columns, strict=True)
+
+
+def all_names(rows: pa.Table) -> dict[str, TableName]:
+    """
+    All names given, by their owners.
+    """
+    return dict(
+        zip(rows["owner"].to_pylist(), rows["table_name"].to_pylist(), strict=True)
+    )
 
 
 def names_of(rows: pa.Table, owners: Collection[str]) -> dict[str, TableName]:

@@ -35,13 +35,13 @@ import pyarrow.compute as pc
 
 from databricks_forwarder._delta_fates import crossed
 from databricks_forwarder._disk import make_folder, sync
-from databricks_forwarder.counts._delta_folder import is_table, sync_table
+from databricks_forwarder.counts import _rows
+from databricks_forwarder.counts._delta_folder import is_table, overtaken, sync_table
 from databricks_forwarder.counts._rows import appended, chosen, names_of, summed
-from databricks_forwarder.counts._texts import kind_text
+from databricks_forwarder.counts._texts import by_kind, kind_text
 from databricks_forwarder.errors import (
     ForwarderError,
     MissingExtraError,
-    TransientError,
 )
 
 if TYPE_CHECKING:
@@ -186,6 +186,18 @@ class DeltaEventCounts:
         old, new = chosen(self._read(self._names, _NAMES), wishes)
         return {**old, **new}
 
+    def kept(self, *, since: date) -> Mapping[EventKind, Mapping[date, int]]:
+        """
+        Tell the messages of every kind by day (C6).
+        """
+        return by_kind(_rows.days_since(self._read(self._counts, _COUNTS), since))
+
+    def names(self) -> Mapping[str, TableName]:
+        """
+        All names given, by their owners (C6).
+        """
+        return _rows.all_names(self._read(self._names, _NAMES))
+
     def close(self) -> None:
         """
         Do nothing: nothing is held between calls.
@@ -199,7 +211,7 @@ class DeltaEventCounts:
                 # A file that was removed meanwhile is in no version of now.
                 with suppress(FileNotFoundError):
                     return self._engine.DeltaTable(str(path)).to_pyarrow_table()
-        raise _overtaken("reading", path)
+        raise overtaken("reading", path, _TRIES)
 
     def _change(
         self,
@@ -223,7 +235,7 @@ class DeltaEventCounts:
                         self._replace(found, changed)
                     sync_table(path, found)
                     return
-        raise _overtaken(doing, path)
+        raise overtaken(doing, path, _TRIES)
 
     def _replace(self, found: DeltaTable, rows: pa.Table) -> None:
         # *found* is the object whose rows were read: the engine compares it
@@ -283,9 +295,3 @@ def _engine() -> ModuleType:
     except ImportError as error:
         raise MissingExtraError("counts in Delta tables", "lake") from error
     return deltalake
-
-
-def _overtaken(doing: str, path: Path) -> TransientError:
-    return TransientError(
-        f"{doing} in {path} failed: other writers came first {_TRIES} times; try again"
-    )

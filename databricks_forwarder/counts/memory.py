@@ -93,6 +93,24 @@ class MemoryEventCounts:
             new = newly_given(wishes, given=self._names, taken=self._taken)
             return {**self._given(wishes), **new}
 
+    def kept(self, *, since: date) -> Mapping[EventKind, Mapping[date, int]]:
+        """
+        Tell the messages of every kind by day (C6).
+        """
+        with self._lock:
+            kept = {
+                kind: {day: each for day, each in days.items() if day >= since}
+                for kind, days in self._days_by_kind.items()
+            }
+        return {kind: days for kind, days in kept.items() if days}
+
+    def names(self) -> Mapping[str, TableName]:
+        """
+        All names given, by their owners (C6).
+        """
+        with self._lock:
+            return dict(self._names)
+
     def _given(self, owners: Collection[str]) -> Mapping[str, TableName]:
         return {owner: self._names[owner] for owner in owners if owner in self._names}
 

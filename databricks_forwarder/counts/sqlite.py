@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Literal
 
 from databricks_forwarder.counts._giving import newly_given
 from databricks_forwarder.counts._sqlite_file import LAYOUT, crossed, is_new
-from databricks_forwarder.counts._texts import kind_text, want
+from databricks_forwarder.counts._texts import by_kind, kind_text, want
 from databricks_forwarder.model import TableName
 
 if TYPE_CHECKING:
@@ -149,9 +149,15 @@ class SqliteEventCounts:
             given, new = _chosen(connection, wishes)
             return {**given, **new}
 
+    def kept(self, *, since: date) -> Mapping[EventKind, Mapping[date, int]]:
+        """
+        Tell the messages of every kind by day (C6).
+        """
+        return by_kind(each for each in self.days() if each[1] >= since)
+
     def names(self) -> Mapping[str, TableName]:
         """
-        All names given, by their owners.
+        All names given, by their owners (C6).
         """
         with self._transaction("read names from", "DEFERRED") as connection:
             rows = connection.execute("SELECT owner, name FROM names ORDER BY owner")

@@ -52,6 +52,7 @@ from databricks_forwarder._databricks.count_statements import AddCounts
 from databricks_forwarder._databricks.name_statements import GiveNames
 from databricks_forwarder.counts._copy import CountsCopy
 from databricks_forwarder.counts._giving import newly_given
+from databricks_forwarder.counts._kept import kept_days, kept_names
 from databricks_forwarder.counts._moving import Joining
 from databricks_forwarder.counts._shared_rows import (
     is_counted,
@@ -59,7 +60,7 @@ from databricks_forwarder.counts._shared_rows import (
     read_totals,
 )
 from databricks_forwarder.counts._shared_tables import SharedTables
-from databricks_forwarder.counts._texts import kind_text
+from databricks_forwarder.counts._texts import by_kind, kind_text
 from databricks_forwarder.errors import TransientError
 
 if TYPE_CHECKING:
@@ -237,6 +238,26 @@ class WarehouseEventCounts:
             return {}
         self._look_once()
         return {**self._copy.names(wishes), **self._chosen(wishes)}
+
+    def kept(self, *, since: date) -> Mapping[EventKind, Mapping[date, int]]:
+        """
+        Tell the messages of every kind by day, or as last read (C6).
+        """
+        try:
+            return by_kind(kept_days(self._tables, self._joining.awaited, since))
+        except TransientError as error:
+            self._fall_back(error)
+            return by_kind(self._copy.days(since=since))
+
+    def names(self) -> Mapping[str, TableName]:
+        """
+        All names given, by their owners, or as last read (C6).
+        """
+        try:
+            return kept_names(self._tables, self._joining.awaited)
+        except TransientError as error:
+            self._fall_back(error)
+            return self._copy.all_names()
 
     def close(self) -> None:
         """

@@ -9,37 +9,39 @@ from __future__ import annotations
 import secrets
 import shutil
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 
 from databricks_forwarder._delta_fates import crossed
 from databricks_forwarder._disk import make_folder, sync
-from databricks_forwarder._parquet import Footer, read_footer
+from databricks_forwarder._parquet import read_footer
 from databricks_forwarder.errors import ForwarderError, SetupError, TransientError
+from databricks_forwarder.loaders._delta_commit import commit
+from databricks_forwarder.loaders._delta_describing import new_columns
 from databricks_forwarder.loaders._delta_erasing import delete_places
 from databricks_forwarder.loaders._delta_files import (
     RANGED,
     folder_name,
     is_table,
-    placed,
     ranged_columns,
-    statistics,
     sync_log,
 )
 from databricks_forwarder.loaders._delta_foreign import refuse_foreign
+from databricks_forwarder.loaders._delta_layout import done_to, layout_of
 from databricks_forwarder.loaders._schemas import covers, widened
+from databricks_forwarder.maintenance import Done, TableLayout
 from databricks_forwarder.model import LoadId, StagedFile, TableName
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
     from types import ModuleType
 
     from deltalake import DeltaTable
-    from deltalake.transaction import AddAction, RemoveAction
 
     from databricks_forwarder.erasure import Place
+    from databricks_forwarder.maintenance import Work
 
 __all__ = ["DeltaTables"]
 
@@ -102,6 +104,14 @@ class DeltaTables:
             doing = f"preparing table {table} in {self.path(table)}"
             self.retried(doing, lambda: self._widen(table, schema))
 
+    def held(self, table: TableName) -> pa.Schema | None:
+        """
+        The columns of *table*, as its log has them now; None if it is not there.
+        """
+        with self.crossing(f"looking at table {table} in {self.path(table)}"):
+            found = self._found(table)
+            return None if found is None else _schema_of(found)
+
     def load(
         self, load_id: LoadId, table: TableName, files: Sequence[StagedFile]
     ) -> bool:
@@ -117,6 +127,24 @@ class DeltaTables:
         """
         doing = f"erasing rows of table {table} in {self.path(table)}"
         return self.retried(doing, lambda: self._erase(table, places))
+
+    def layout(self, table: TableName) -> TableLayout | None:
+        """
+        How a table lies; None if it is not there, or none of this library's.
+        """
+        path = self.path(table)
+        try:
+            with self.crossing(f"looking at table {table} in {path}"):
+                return layout_of(self._engine, path, table)
+        except ForwarderError as error:
+            return TableLayout(table=table, problem=str(error))
+
+    def maintain(self, table: TableName, work: Work) -> Done:
+        """
+        Do *work* to a table, if it is there.
+        """
+        doing = f"maintaining table {table} in {self.path(table)}: {work}"
+        return self.retried(doing, lambda: self._maintain(table, work))
 
     def retried(self, doing: str, step: Callable[[], _T]) -> _T:
         """
@@ -170,8 +198,7 @@ class DeltaTables:
         if found is None:
             self._create(table, grown)
         elif not grown.equals(held):
-            known = set(held)
-            added = pa.schema(column for column in grown if column not in known)
+            added = new_columns(held, grown)
             found.alter.add_columns(self._engine.Schema.from_arrow(added).fields)
         # Most tables have one schema, which is large: one is enough to keep.
         self._schemas[table] = schema if grown.equals(schema) else grown
@@ -220,48 +247,9 @@ class DeltaTables:
                 for footer in footers.values():
                     self._widen(table, footer.schema)
                 raise _OutdatedError
-            self._commit(found, load_id, self.path(table), footers)
+            commit(self._engine, found, load_id, self.path(table), footers)
         self._synced[table] = sync_log(self.path(table), self._synced.get(table, ()))
         return was_repeat
-
-    def _commit(
-        self,
-        found: DeltaTable,
-        load_id: LoadId,
-        folder: Path,
-        files: Mapping[str, Footer],
-    ) -> None:
-        # *found* is the object that was asked for the transaction: the engine
-        # refuses a second one of the same name only to who looked before it.
-        columns = found.metadata().configuration.get(RANGED, "")
-        actions: list[AddAction | RemoveAction] = [
-            self._action(
-                placed(Path(uri), folder, load_id), statistics(footer, columns)
-            )
-            for uri, footer in files.items()
-        ]
-        sync(folder)
-        transaction = self._engine.Transaction(app_id=load_id, version=0)
-        found.create_write_transaction(
-            actions,
-            mode="append",
-            schema=found.schema(),
-            commit_properties=self._engine.CommitProperties(
-                app_transactions=[transaction]
-            ),
-        )
-
-    def _action(self, placed: Path, stats: str) -> AddAction:
-        status = placed.stat()
-        action: AddAction = self._engine.transaction.AddAction(
-            path=placed.name,
-            size=status.st_size,
-            partition_values={},
-            modification_time=int(status.st_mtime * 1000),
-            data_change=True,
-            stats=stats,
-        )
-        return action
 
     def _erase(self, table: TableName, places: Sequence[Place]) -> Sequence[str]:
         folder = self.path(table)
@@ -271,6 +259,15 @@ class DeltaTables:
         versions = delete_places(found, self._engine, folder, places)
         self._synced[table] = sync_log(folder, self._synced.get(table, ()))
         return versions
+
+    def _maintain(self, table: TableName, work: Work) -> Done:
+        folder = self.path(table)
+        found = self._found(table)
+        if found is None:
+            return Done()
+        done = done_to(found, self._engine, folder, table, work)
+        self._synced[table] = sync_log(folder, self._synced.get(table, ()))
+        return done
 
 
 class _OutdatedError(Exception):

@@ -21,18 +21,23 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from databricks_forwarder._databricks.fates import UnknownOutcomeError
+from databricks_forwarder._databricks.fates import (
+    MissingTableError,
+    UnknownOutcomeError,
+)
 from databricks_forwarder._databricks.move_statements import (
     CopyKind,
     CountCopies,
     RemoveCopied,
+    SelectKinds,
 )
 from databricks_forwarder._databricks.repeats import repeated
 from databricks_forwarder.errors import TransientError
 from databricks_forwarder.loaders._copies import require_whole
+from databricks_forwarder.loaders._said import kind_said
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     import pyarrow as pa
 
@@ -40,10 +45,22 @@ if TYPE_CHECKING:
     from databricks_forwarder._databricks.statements import Statement
     from databricks_forwarder.model import EventKind, TableName
 
-__all__ = ["Move"]
+__all__ = ["Move", "kinds_in"]
 
 # Loads that one step moves: as long as it takes, the views show them twice.
 _STEP_LOADS = 100
+
+
+def kinds_in(client: DatabricksClient, common: TableName) -> Collection[EventKind]:
+    """
+    Ask which kinds have rows in the common table; none if it is not there.
+    """
+    sql = SelectKinds(client.table(common)).to_sql()
+    try:
+        rows = repeated(lambda: client.warehouse.run(sql), client.clock)
+    except MissingTableError:
+        return ()
+    return {kind_said(*row) for row in rows}
 
 
 @attrs.frozen(kw_only=True)

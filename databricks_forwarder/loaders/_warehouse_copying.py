@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from databricks_forwarder._databricks.statements import Statement
     from databricks_forwarder.model import LoadId, StagedFile, TableName
 
-__all__ = ["copied", "thousands"]
+__all__ = ["copied", "copy_of", "thousands"]
 
 
 def thousands(files: Sequence[StagedFile]) -> Iterator[Sequence[StagedFile]]:
@@ -31,6 +31,20 @@ def thousands(files: Sequence[StagedFile]) -> Iterator[Sequence[StagedFile]]:
     """
     for first in range(0, len(files), MAX_COPY_FILES):
         yield files[first : first + MAX_COPY_FILES]
+
+
+def copy_of(
+    client: DatabricksClient,
+    load_id: LoadId,
+    table: TableName,
+    files: Sequence[StagedFile],
+) -> CopyInto:
+    """
+    Give the statement that loads *files*, at most a thousand.
+    """
+    (folder,) = {str(PurePosixPath(file.uri).parent) for file in files}
+    names = [PurePosixPath(file.uri).name for file in files]
+    return CopyInto(client.table(table), load_id, folder, names)
 
 
 def copied(
@@ -57,15 +71,13 @@ def copied(
     def run(statement: Statement) -> Sequence[tuple[Any, ...]]:
         return client.warehouse.run(statement.to_sql())
 
-    (folder,) = {str(PurePosixPath(file.uri).parent) for file in files}
-    names = [PurePosixPath(file.uri).name for file in files]
-    target = client.table(table)
+    statement = copy_of(client, load_id, table, files)
     expected = sum(file.row_count for file in files)
     try:
-        ((_, inserted, *_),) = run(CopyInto(target, load_id, folder, names))
+        ((_, inserted, *_),) = run(statement)
     except MissingPathError:
         # Loaded and then removed, or never loaded: the rows tell.
-        ((there,),) = run(CountLoad(target, load_id))
+        ((there,),) = run(CountLoad(statement.table, load_id))
         if there < earlier_count + expected:
             raise
         return True

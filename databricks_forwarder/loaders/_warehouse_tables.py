@@ -75,6 +75,26 @@ class WarehouseTables:
         """
         repeated(lambda: self._look(tables), self._client.clock)
 
+    def preparation(
+        self, table: TableName, schema: pa.Schema
+    ) -> tuple[bool | None, CreateTable | AddColumns | None]:
+        """
+        Tell what `prepare` would run now for a table as last seen.
+
+        Returns:
+            Whether it is there, None if nobody has looked; and the statement, if
+            there is anything to run.
+
+        Raises:
+            SetupError: A view has this name.
+        """
+        self._require_no_view(table)
+        held = self._held.get(table)
+        views = self._views
+        comment = PLAIN if views is None else views.foreseen_comment()
+        _, statement = self._step(table, held, schema, comment)
+        return held is not None if table in self._held else None, statement
+
     def prepare(
         self, table: TableName, schema: pa.Schema, *, is_shown: bool = True
     ) -> None:
@@ -89,13 +109,7 @@ class WarehouseTables:
         Raises:
             SetupError: A view has this name.
         """
-        if self._views is not None and self._views.have(table):
-            msg = (
-                f"a view is called {self._client.table(table)}, so that no table can "
-                "be; have the router name it otherwise, or drop the view and say "
-                "maintain_views=False"
-            )
-            raise SetupError(msg)
+        self._require_no_view(table)
         self._wanted[table] = schema
         held = self._held.get(table)
         if held is None or not covers(held, schema, table):
@@ -128,6 +142,15 @@ class WarehouseTables:
             return False
         return True
 
+    def _require_no_view(self, table: TableName) -> None:
+        if self._views is not None and self._views.have(table):
+            msg = (
+                f"a view is called {self._client.table(table)}, so that no table can "
+                "be; have the router name it otherwise, or drop the view and say "
+                "maintain_views=False"
+            )
+            raise SetupError(msg)
+
     def _look(self, tables: Collection[TableName]) -> None:
         client = self._client
         statement = SelectColumns(
@@ -143,26 +166,45 @@ class WarehouseTables:
         if table not in self._held:
             self._look([table])
         held = self._held.pop(table)
-        grown = widened(held or pa.schema([]), schema, table)
-        if held is None:
-            self._create(table, grown)
-        elif new := added(held, grown, table):
-            self._run(AddColumns(self._client.table(table), new))
+        views = self._views if held is None else None
+        # It may have to be asked for.
+        comment = PLAIN if views is None else views.table_comment()
+        grown, statement = self._step(table, held, schema, comment)
+        if isinstance(statement, CreateTable):
+            self._create(table, statement)
+        elif statement is not None:
+            self._run(statement)
         self._held[table] = grown
         is_new = held is None or not grown.equals(held)
         if self._views is not None and is_shown and is_new:
             self._views.grown(table, grown)
 
-    def _create(self, table: TableName, columns: pa.Schema) -> None:
+    def _step(
+        self,
+        table: TableName,
+        held: pa.Schema | None,
+        schema: pa.Schema,
+        comment: str,
+    ) -> tuple[pa.Schema, CreateTable | AddColumns | None]:
+        """
+        All columns that a table is to have, and what gives it those it has not.
+        """
         name = self._client.table(table)
-        views = self._views
+        grown = widened(held or pa.schema([]), schema, table)
+        if held is not None:
+            new = added(held, grown, table)
+            return grown, AddColumns(name, new) if new else None
         statement = CreateTable(
             table=name,
-            columns=columns,
+            columns=grown,
             comments=column_comments(),
-            comment=PLAIN if views is None else views.table_comment(),
-            cluster_by=_CLUSTERED_ON if _CLUSTERED_ON in columns.names else None,
+            comment=comment,
+            cluster_by=_CLUSTERED_ON if _CLUSTERED_ON in grown.names else None,
         )
+        return grown, statement
+
+    def _create(self, table: TableName, statement: CreateTable) -> None:
+        name = statement.table
         try:
             self._run(statement)
         except AlreadyThereError as error:

@@ -116,6 +116,12 @@ class WarehouseViews:
                 self._are_wanted()
         return SHOWN if self._maintains else PLAIN
 
+    def foreseen_comment(self) -> str:
+        """
+        The same, as far as is known without asking: else that views show it.
+        """
+        return PLAIN if self.is_off else SHOWN
+
     def expect(
         self,
         common: TableName,

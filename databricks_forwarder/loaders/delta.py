@@ -27,11 +27,14 @@ from databricks_forwarder._table_columns import schema_of
 from databricks_forwarder.errors import MissingExtraError
 from databricks_forwarder.loaders._counting import counted
 from databricks_forwarder.loaders._delta_backfill import Move
+from databricks_forwarder.loaders._delta_describing import commit_told, described
 from databricks_forwarder.loaders._delta_files import is_table, local_folder
+from databricks_forwarder.loaders._delta_layout import call_of
 from databricks_forwarder.loaders._delta_tables import DeltaTables
 from databricks_forwarder.loaders._delta_whole import whole
 from databricks_forwarder.loaders._kind_rows import kinds_in
 from databricks_forwarder.loaders._places import places_in
+from databricks_forwarder.loaders._small_files import SmallFileTally
 from databricks_forwarder.loaders._trial import trial
 from databricks_forwarder.model import (
     EventKind,
@@ -45,12 +48,15 @@ from databricks_forwarder.model import (
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
     from types import ModuleType
 
     import pyarrow as pa
     from pyarrow.dataset import Dataset
 
+    from databricks_forwarder.answers import Described
     from databricks_forwarder.erasure import Place
+    from databricks_forwarder.maintenance import Done, SmallFiles, TableLayout, Work
     from databricks_forwarder.mparticle.person import Person
 
 __all__ = ["DeltaLoader"]
@@ -79,6 +85,7 @@ class DeltaLoader:
         self._engine = _engine()
         self._root = local_folder(root)
         self._tables = DeltaTables(self._engine, self._root)
+        self._small = SmallFileTally()
 
     def path(self, table: TableName) -> Path:
         """
@@ -109,8 +116,24 @@ class DeltaLoader:
         if not files:
             return LoadResult(0)
         was_repeat = self._tables.load(load_id, table, files)
+        if not was_repeat:
+            self._small.add(table, files)
         row_count = sum(file.row_count for file in files)
         return LoadResult(row_count, was_repeat=was_repeat)
+
+    def describe(
+        self,
+        load_id: LoadId,
+        table: TableName,
+        schema: pa.Schema,
+        files: Sequence[StagedFile],
+        /,
+    ) -> Described:
+        """
+        Tell the Delta schema to be written, and the commit; the log is read.
+        """
+        commit = commit_told(self.path(table), load_id, files)
+        return described(self._tables, self._engine, table, schema, commit)
 
     def count_rows(
         self, batcher_id: str, tables: Collection[TableName], /
@@ -193,6 +216,36 @@ class DeltaLoader:
         while (count := self._tables.retried(doing, moving.step)) is not None:
             moved += count
         return moved
+
+    def layouts(
+        self, tables: Collection[TableName] | None = None, /, *, at: datetime
+    ) -> Sequence[TableLayout]:
+        """
+        Read the logs of the tables; no file of rows is opened.
+        """
+        mark = self._small.mark()
+        found = map(self._tables.layout, self.tables() if tables is None else tables)
+        seen = [each for each in found if each is not None]
+        self._small.learn(seen, mark, tables, at=at)
+        return seen
+
+    def statement(self, table: TableName, work: Work, /) -> str | None:
+        """
+        Spell a call of ``deltalake``; rows are not clustered on a lake.
+        """
+        return call_of(self.path(table), work)
+
+    def maintain(self, table: TableName, work: Work, /) -> Done:
+        """
+        Do it in one commit; a vacuum takes nothing that no log names.
+        """
+        return self._tables.maintain(table, work)
+
+    def small_files(self) -> SmallFiles:
+        """
+        What is known of small files; no log is read.
+        """
+        return self._small.told()
 
     def check(self) -> Sequence[Finding]:
         """

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from databricks_forwarder._parquet import read_table
+from databricks_forwarder.answers import Described
 from databricks_forwarder.errors import PermanentError, SetupError
 from databricks_forwarder.loaders._counting import counted
 from databricks_forwarder.loaders._places import places_in
@@ -171,6 +172,30 @@ class MemoryLoader:
             return LoadResult(row_count, was_repeat=True)
         was_added = self._lake.add(load_id, table, [self._read(file) for file in files])
         return LoadResult(row_count, was_repeat=not was_added)
+
+    def describe(
+        self,
+        load_id: LoadId,
+        table: TableName,
+        schema: pa.Schema,
+        files: Sequence[StagedFile],
+        /,
+    ) -> Described:
+        """
+        Tell the columns that the table would get, a line each.
+        """
+        rows = self._lake.tables.get(table)
+        held = pa.schema([]) if rows is None else rows.schema
+        new = [field for field in widened(held, schema, table) if field not in held]
+        doing = f"make table {table}" if rows is None else f"widen table {table}"
+        row_count = sum(file.row_count for file in files)
+        return Described(
+            is_there=rows is not None,
+            preparing=("\n".join([doing, *map(str, new)]),) if new else (),
+            loading=(f"keep {row_count} rows of {load_id} in table {table}",)
+            if files
+            else (),
+        )
 
     def count_rows(
         self, batcher_id: str, tables: Collection[TableName], /

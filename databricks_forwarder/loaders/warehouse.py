@@ -19,40 +19,43 @@ levels and write conflicts", read 2026-11-23.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from databricks_forwarder._databricks.fates import MissingTableError
-from databricks_forwarder._databricks.load_statements import CountRows
-from databricks_forwarder._databricks.move_statements import SelectKinds
 from databricks_forwarder._databricks.repeats import repeated
 from databricks_forwarder._table_columns import schema_of
+from databricks_forwarder.answers import Described
 from databricks_forwarder.errors import SchemaError
 from databricks_forwarder.loaders._each_table import of_each
-from databricks_forwarder.loaders._said import kind_said
-from databricks_forwarder.loaders._warehouse_backfill import Move
+from databricks_forwarder.loaders._small_files import SmallFileTally
+from databricks_forwarder.loaders._warehouse_backfill import Move, kinds_in
 from databricks_forwarder.loaders._warehouse_check import findings
-from databricks_forwarder.loaders._warehouse_copying import copied, thousands
+from databricks_forwarder.loaders._warehouse_copying import copied, copy_of, thousands
+from databricks_forwarder.loaders._warehouse_counting import counted
 from databricks_forwarder.loaders._warehouse_erasing import (
     delete_places,
     placed_tables,
     places_in,
 )
+from databricks_forwarder.loaders._warehouse_layout import done_to, layouts_of, spell
 from databricks_forwarder.loaders._warehouse_tables import WarehouseTables
-from databricks_forwarder.model import LoadResult, RowCount
+from databricks_forwarder.model import LoadResult
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from databricks_forwarder._databricks.client import DatabricksClient
-    from databricks_forwarder._databricks.statements import Statement
     from databricks_forwarder.erasure import Place
     from databricks_forwarder.loaders._warehouse_views import WarehouseViews
+    from databricks_forwarder.maintenance import Done, SmallFiles, TableLayout, Work
     from databricks_forwarder.model import (
         EventKind,
         Finding,
         LoadId,
+        RowCount,
         StagedFile,
         TableName,
     )
@@ -81,6 +84,7 @@ class WarehouseLoader:
         self._client = client
         self._views = views
         self._tables = WarehouseTables(client, views)
+        self._small = SmallFileTally()
 
     @property
     def breadth(self) -> int:
@@ -149,9 +153,34 @@ class WarehouseLoader:
         was_repeat = True
         row_count = 0
         for some in thousands(files):
-            was_repeat &= self._load_prepared(load_id, table, some, row_count)
+            was_there = self._load_prepared(load_id, table, some, row_count)
+            self._small.add(table, () if was_there else some)
+            was_repeat &= was_there
             row_count += sum(file.row_count for file in some)
         return LoadResult(row_count, was_repeat=was_repeat and bool(files))
+
+    def describe(
+        self,
+        load_id: LoadId,
+        table: TableName,
+        schema: pa.Schema,
+        files: Sequence[StagedFile],
+        /,
+    ) -> Described:
+        """
+        Give the statements as they would be sent; nobody is asked.
+
+        What is known of *table* is what was last seen of it: see `survey`.
+        """
+        is_there, statement = self._tables.preparation(table, schema)
+        copies = (
+            copy_of(self._client, load_id, table, some) for some in thousands(files)
+        )
+        return Described(
+            is_there=is_there,
+            preparing=() if statement is None else (statement.to_sql(),),
+            loading=tuple(copy.to_sql() for copy in copies),
+        )
 
     def count_rows(
         self, batcher_id: str, tables: Collection[TableName], /
@@ -159,12 +188,7 @@ class WarehouseLoader:
         """
         Count the rows of a batcher's loads: a query a table, side by side.
         """
-        counts = of_each(
-            lambda table: self._count(batcher_id, table),
-            tables,
-            breadth=self.breadth,
-        )
-        return {table: each for table, each in counts.items() if each is not None}
+        return counted(self._client, batcher_id, tables, breadth=self.breadth)
 
     def places(self, person: Person, /) -> Mapping[TableName, Sequence[Place]]:
         """
@@ -188,12 +212,7 @@ class WarehouseLoader:
         """
         The kinds that have rows in the common table: one query.
         """
-        statement = SelectKinds(self._client.table(common))
-        try:
-            rows = repeated(lambda: self._run(statement), self._client.clock)
-        except MissingTableError:
-            return ()
-        return {kind_said(*row) for row in rows}
+        return kinds_in(self._client, common)
 
     def move(self, kind: EventKind, common: TableName, own: TableName, /) -> int:
         """
@@ -217,6 +236,35 @@ class WarehouseLoader:
             moved += count
         return moved
 
+    def layouts(
+        self, tables: Collection[TableName] | None = None, /, *, at: datetime
+    ) -> Sequence[TableLayout]:
+        """
+        Ask for each table's details, two statements a table, side by side.
+        """
+        mark = self._small.mark()
+        seen = layouts_of(self._client, tables)
+        self._small.learn(seen, mark, tables, at=at)
+        return seen
+
+    def statement(self, table: TableName, work: Work, /) -> str | None:
+        """
+        Spell the SQL.
+        """
+        return spell(self._client, table, work)
+
+    def maintain(self, table: TableName, work: Work, /) -> Done:
+        """
+        Run the statement; it is found by its mark in the query history.
+        """
+        return done_to(self._client, table, work)
+
+    def small_files(self) -> SmallFiles:
+        """
+        What is known of small files; nobody is called.
+        """
+        return self._small.told()
+
     def check(self) -> Sequence[Finding]:
         """
         Sign in, and do all that a load does under names that are thrown away.
@@ -231,16 +279,6 @@ class WarehouseLoader:
         yield from findings(self._client, with_views=views is not None)
         if views is not None:
             yield from views.problems()
-
-    def _count(
-        self, batcher_id: str, table: TableName
-    ) -> Mapping[LoadId, RowCount] | None:
-        statement = CountRows(self._client.table(table), batcher_id)
-        try:
-            rows = repeated(lambda: self._run(statement), self._client.clock)
-        except MissingTableError:
-            return None
-        return {load_id: RowCount(count, count - once) for load_id, count, once in rows}
 
     def _load_prepared(
         self,
@@ -259,6 +297,3 @@ class WarehouseLoader:
             if not self._tables.prepare_anew(table):
                 raise
             return repeated(copy, self._client.clock)
-
-    def _run(self, statement: Statement) -> Sequence[tuple[Any, ...]]:
-        return self._client.warehouse.run(statement.to_sql())

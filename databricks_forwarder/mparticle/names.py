@@ -24,10 +24,12 @@ from databricks_forwarder.errors import ConfigurationError
 from databricks_forwarder.model import EventKind, TableName
 
 __all__ = [
+    "MAX_NAME_LENGTH",
     "candidates",
     "common_name",
     "feed_name",
     "feed_owner",
+    "is_kind",
     "kind_name",
     "normalise",
     "owner_of",
@@ -97,6 +99,13 @@ def owner_of(kind: EventKind) -> str:
     Spell an event kind as the owner of a name: ASCII, the same for ever.
     """
     return json.dumps([kind.event_type, kind.custom_event_type, kind.event_name])
+
+
+def is_kind(owner: str) -> bool:
+    """
+    Whether the owner of a name is an event kind: no feed, and no setting.
+    """
+    return owner.startswith("[")
 
 
 def feed_owner(feed: str, *parts: str) -> str:

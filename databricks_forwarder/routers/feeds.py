@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from databricks_forwarder.answers import Reason
 from databricks_forwarder.model import Table, TableName
 from databricks_forwarder.mparticle.names import feed_name, feed_owner, table_name
-from databricks_forwarder.routers._giving import Proposed, give_names
+from databricks_forwarder.routers._giving import Proposed, give_names, naming_of
 from databricks_forwarder.settings import ConnectionSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from datetime import datetime
 
+    from databricks_forwarder.answers import Rule
     from databricks_forwarder.model import EventKey
     from databricks_forwarder.protocols import EventCounts
 
@@ -103,18 +105,7 @@ class FeedRouter:
         Name the table of each key that has a feed.
         """
         self._keep_chosen_names()
-        tables: dict[EventKey, Table | None] = {}
-        places: dict[EventKey, _Place] = {}
-        for key in counts:
-            if key.feed is None:
-                continue
-            settings = self.feeds.get(key.feed, self.connection)
-            if key.event_type is None and not settings.send_batches_without_events:
-                tables[key] = None
-            elif settings in self._chosen:
-                tables[key] = Table(self._chosen[settings])
-            else:
-                places[key] = _place(key, key.feed, settings)
+        tables, places = self._sorted(counts)
         names = self._names(places.values())
         tables.update({key: Table(names[place.owner]) for key, place in places.items()})
         return tables
@@ -125,7 +116,78 @@ class FeedRouter:
         """
         Answer as `route` would now.
         """
-        return attrs.evolve(self, counts=Proposed(self.counts)).route(counts, at=at)
+        return self.rehearsal(Proposed).route(counts, at=at)
+
+    def explain(
+        self, counts: Mapping[EventKey, int], /, *, at: datetime
+    ) -> Mapping[EventKey, Reason]:
+        """
+        Give the setting that decided for each key that has a feed.
+        """
+        _, places = self._sorted(counts)
+        given = self.counts.given([place.owner for place in places.values()])
+        return {
+            key: self._reason(key, table, places.get(key), given)
+            for key, table in self.preview(counts, at=at).items()
+        }
+
+    def rehearsal(self, over: Callable[[EventCounts], EventCounts], /) -> FeedRouter:
+        """
+        Make the same router over other counts.
+        """
+        return attrs.evolve(self, counts=over(self.counts))
+
+    def _sorted(
+        self, keys: Iterable[EventKey]
+    ) -> tuple[dict[EventKey, Table | None], dict[EventKey, _Place]]:
+        """
+        Tell where keys go by a setting, and whose table others go to by rule.
+        """
+        tables: dict[EventKey, Table | None] = {}
+        places: dict[EventKey, _Place] = {}
+        for key in keys:
+            if key.feed is None:
+                continue
+            settings = self._settings_of(key.feed)
+            if key.event_type is None and not settings.send_batches_without_events:
+                tables[key] = None
+            elif settings in self._chosen:
+                tables[key] = Table(self._chosen[settings])
+            else:
+                places[key] = _place(key, key.feed, settings)
+        return tables, places
+
+    def _settings_of(self, feed: str) -> ConnectionSettings:
+        return self.feeds.get(feed, self.connection)
+
+    def _reason(
+        self,
+        key: EventKey,
+        table: Table | None,
+        place: _Place | None,
+        given: Collection[str],
+    ) -> Reason:
+        """
+        Put in words what was decided for a key that has a feed.
+        """
+        feed = key.feed or ""
+        whose = f"feed {feed!r}" if feed in self.feeds else "all feeds"
+        split = self._settings_of(feed).split_partner_feed_data_by_event_name
+        rule, setting = _rule_of(table, place, split=split)
+        naming = None
+        if table is not None and place is not None:
+            naming = naming_of(
+                table.name, place.text, place.owner, reserved=self.reserved
+            )
+        return Reason(
+            key=key,
+            table=table,
+            rule=rule,
+            router=type(self).__name__,
+            setting=setting and f"{setting} of {whose}",
+            was_named=None if place is None else place.owner in given,
+            naming=naming,
+        )
 
     def _names(self, places: Collection[_Place]) -> Mapping[str, TableName]:
         texts = {place.owner: place.text for place in places}
@@ -143,6 +205,23 @@ class FeedRouter:
             # Somebody has the name already: shared, as the setting says.
             with suppress(ValueError):
                 self.counts.give({owner: [names[owner]]})
+
+
+def _rule_of(
+    table: Table | None, place: _Place | None, *, split: bool
+) -> tuple[Rule, str | None]:
+    """
+    What decided for a feed's key, and by which setting.
+    """
+    if table is None:
+        return "dropped", "send_batches_without_events"
+    if place is None:
+        return "chosen", "table_name"
+    return (
+        ("split feed", "split_partner_feed_data_by_event_name")
+        if split
+        else ("feed", None)
+    )
 
 
 def _place(key: EventKey, feed: str, settings: ConnectionSettings) -> _Place:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from databricks_forwarder.answers import Reason
 from databricks_forwarder.model import Table
 from databricks_forwarder.mparticle.names import table_name
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from databricks_forwarder.model import EventKey
     from databricks_forwarder.mparticle.batch import Batch
+    from databricks_forwarder.protocols import EventCounts
 
 __all__ = ["Answer", "Drop", "FunctionRouter"]
 
@@ -93,6 +95,28 @@ class FunctionRouter:
         Ask the function: it gives no names that would have to be kept.
         """
         return self.route(counts, at=at)
+
+    def explain(
+        self, counts: Mapping[EventKey, int], /, *, at: datetime
+    ) -> Mapping[EventKey, Reason]:
+        """
+        Name the function: why it answers so, it alone knows.
+        """
+        name = getattr(self.function, "__qualname__", type(self.function).__name__)
+        return {
+            key: Reason(key=key, table=table, rule="router", router=name)
+            for key, table in self.route(counts, at=at).items()
+        }
+
+    def rehearsal(
+        self,
+        over: Callable[[EventCounts], EventCounts],  # noqa: ARG002 (it has none)
+        /,
+    ) -> FunctionRouter:
+        """
+        Stand in for itself: it learns nothing.
+        """
+        return self
 
 
 def _table(answer: str | Table | Drop) -> Table | None:

@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from databricks_forwarder.answers import Reason, Window
 from databricks_forwarder.errors import ConfigurationError
 from databricks_forwarder.model import Table, TableName
 from databricks_forwarder.mparticle.batch import EVENT_TYPES
 from databricks_forwarder.mparticle.names import common_name, kind_name, owner_of
-from databricks_forwarder.routers._giving import Proposed, give_names
+from databricks_forwarder.routers._foresight import foreseen
+from databricks_forwarder.routers._giving import Proposed, give_names, naming_of
+from databricks_forwarder.routers._simulating import simulated
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from databricks_forwarder.answers import Prospect, Simulation
     from databricks_forwarder.model import EventKey, EventKind, LoadId
     from databricks_forwarder.protocols import EventCounts, Naming
 
@@ -42,10 +46,6 @@ def _require_name(_: object, attribute: attrs.Attribute[str], value: object) -> 
     if not isinstance(value, str) or not value:
         msg = f"{attribute.name} must be the schema's name, not {value!r}"
         raise ConfigurationError(msg)
-
-
-def _common_table(router: ThresholdRouter) -> Table:
-    return Table(common_name(router.schema_name))
 
 
 @attrs.frozen(eq=False)
@@ -96,7 +96,9 @@ class ThresholdRouter:
     _common: Table = attrs.field(
         init=False,
         repr=False,
-        default=attrs.Factory(_common_table, takes_self=True),
+        default=attrs.Factory(
+            lambda self: Table(common_name(self.schema_name)), takes_self=True
+        ),
     )
 
     def route(
@@ -105,9 +107,8 @@ class ThresholdRouter:
         """
         Name the table of each key; all keys of one kind have the same.
         """
-        messages = _by_kind(counts)
-        names = self._own_names(messages, since=_day(at) - self._window)
-        tables = {kind: self._table(kind, names.get(kind)) for kind in messages}
+        decided = self._decided(self.counts, _by_kind(counts), at)
+        tables = {kind: self._table(kind, each.name) for kind, each in decided.items()}
         return {key: tables[key.kind] for key in counts}
 
     def preview(
@@ -116,7 +117,38 @@ class ThresholdRouter:
         """
         Answer as `route` would now.
         """
-        return attrs.evolve(self, counts=Proposed(self.counts)).route(counts, at=at)
+        return self.rehearsal(Proposed).route(counts, at=at)
+
+    def explain(
+        self, counts: Mapping[EventKey, int], /, *, at: datetime
+    ) -> Mapping[EventKey, Reason]:
+        """
+        Give the count in the window, and what came of it.
+        """
+        decided = self._decided(Proposed(self.counts), _by_kind(counts), at)
+        return {key: self._reason(key, decided[key.kind]) for key in counts}
+
+    def rehearsal(
+        self, over: Callable[[EventCounts], EventCounts], /
+    ) -> ThresholdRouter:
+        """
+        Make the same router over other counts.
+        """
+        return attrs.evolve(self, counts=over(self.counts))
+
+    def simulate(self, thresholds: Sequence[int], /, *, at: datetime) -> Simulation:
+        """
+        Replay all kinds' days with other thresholds.
+        """
+        return simulated(
+            self.counts,
+            thresholds,
+            today=self.events_threshold,
+            window_days=self.window_days,
+            sticky=self.sticky,
+            naming=self.naming,
+            on=_day(at),
+        )
 
     def loaded(
         self, load_id: LoadId, counts: Mapping[EventKey, int], /, *, at: datetime
@@ -125,6 +157,26 @@ class ThresholdRouter:
         Count the messages to the day of *at*.
         """
         self.counts.add(load_id, _by_kind(counts), on=_day(at))
+
+    def foresee(self, *, at: datetime) -> Sequence[Prospect]:
+        """
+        Tell how far each kind is from a table of its own (R7).
+
+        The counts hold what partner feeds brought, too: a kind of which
+        nothing else comes has its messages here, and never a table.
+
+        Raises:
+            ConfigurationError: The counts can't be looked through.
+        """
+        return foreseen(
+            self.counts,
+            naming=self.naming,
+            reserved={self._common.name},
+            threshold=self.events_threshold,
+            window_days=self.window_days,
+            sticky=self.sticky,
+            today=_day(at),
+        )
 
     def promoted(
         self, kinds: Collection[EventKind], /
@@ -147,31 +199,94 @@ class ThresholdRouter:
             return self._common
         return Table(own, kind.event_type if kind.event_type in EVENT_TYPES else None)
 
-    def _own_names(
-        self, messages: Mapping[EventKind, int], *, since: date
-    ) -> Mapping[EventKind, TableName]:
+    def _decided(
+        self, known: EventCounts, messages: Mapping[EventKind, int], at: datetime
+    ) -> Mapping[EventKind, _Decision]:
         """
-        Name the kinds that have a table of their own now; give names to new ones.
+        Hold each kind's count against the threshold; give names to new ones.
         """
+        last_day = _day(at)
+        first_day = last_day - self._window
         owners = {
             kind: owner_of(kind) for kind in messages if kind.event_type is not None
         }
-        given = self.counts.given(list(owners.values()))
-        totals = self.counts.totals(list(owners), since=since)
-        frequent = {
+        given = known.given(list(owners.values()))
+        totals = known.totals(list(owners), since=first_day)
+        windows = {
+            kind: Window(
+                first_day=first_day,
+                last_day=last_day,
+                forwarded=totals.get(kind, 0),
+                at_hand=messages[kind],
+                threshold=self.events_threshold,
+            )
+            for kind in owners
+        }
+        named = {
             kind: owner
             for kind, owner in owners.items()
-            if totals.get(kind, 0) + messages[kind] >= self.events_threshold
-            or (self.sticky and owner in given)
+            if not windows[kind].missing or (self.sticky and owner in given)
         }
         texts = {
             owner: self.naming(kind)
-            for kind, owner in frequent.items()
+            for kind, owner in named.items()
             if owner not in given
         }
-        new = give_names(self.counts, texts, reserved={self._common.name})
+        new = give_names(known, texts, reserved={self._common.name})
         names = {**given, **new}
-        return {kind: names[owner] for kind, owner in frequent.items()}
+        return {
+            kind: _Decision(
+                windows.get(kind),
+                names[named[kind]] if kind in named else None,
+                was_named=owners.get(kind) in given,
+            )
+            for kind in messages
+        }
+
+    def _reason(self, key: EventKey, decision: _Decision) -> Reason:
+        """
+        Put in words what was decided for a key's kind.
+        """
+        kind, window, name = key.kind, decision.window, decision.name
+        table = self._table(kind, name)
+        if window is None:
+            return Reason(
+                key=key,
+                table=table,
+                rule="no event" if table else "dropped",
+                router=type(self).__name__,
+                setting=None if table else "send_batches_without_events",
+            )
+        return Reason(
+            key=key,
+            table=table,
+            rule="rare" if name is None else "kept" if window.missing else "frequent",
+            router=type(self).__name__,
+            window=window,
+            is_sticky=self.sticky,
+            was_named=None if name is None else decision.was_named,
+            naming=None if name is None else self._naming_of(kind, name),
+        )
+
+    def _naming_of(self, kind: EventKind, name: TableName) -> str | None:
+        text, owner = self.naming(kind), owner_of(kind)
+        return naming_of(name, text, owner, reserved={self._common.name})
+
+
+@attrs.frozen
+class _Decision:
+    """
+    What was found for a kind.
+
+    Attributes:
+        window: The count; None for batches without events, which have none.
+        name: Of the table of its own; None if it has none now.
+        was_named: Whether it had a name before.
+    """
+
+    window: Window | None
+    name: TableName | None
+    was_named: bool = attrs.field(kw_only=True)
 
 
 def _by_kind(counts: Mapping[EventKey, int]) -> Mapping[EventKind, int]:

@@ -40,15 +40,21 @@ class DirectoryStager:
         """
         Copy *file* into the folder of its load.
         """
-        folder = self._folder(file.load_id)
-        target = folder / file.name
+        staged = self.place(file)
+        target = Path(staged.uri)
         with disk_errors(f"staging {file.path} as {target}"):
-            make_folder(folder)
+            make_folder(target.parent)
             copy_file(file.path, target)
+        return staged
+
+    def place(self, file: ParquetFile, /) -> StagedFile:
+        """
+        Tell the path of *file* in the folder of its load (S6).
+        """
         return StagedFile(
             load_id=file.load_id,
             table=file.table,
-            uri=str(target),
+            uri=str(self._folder(file.load_id) / file.name),
             row_count=file.row_count,
             size_bytes=file.size_bytes,
         )

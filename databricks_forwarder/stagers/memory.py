@@ -40,12 +40,18 @@ class MemoryStager:
         """
         with disk_errors(f"reading {file.path} of load {file.load_id}"):
             content = file.path.read_bytes()
-        uri = f"{_folder(file.load_id)}{file.name}"
-        self._files[uri] = content
+        staged = self.place(file)
+        self._files[staged.uri] = content
+        return staged
+
+    def place(self, file: ParquetFile, /) -> StagedFile:
+        """
+        Tell the URI of *file* (S6).
+        """
         return StagedFile(
             load_id=file.load_id,
             table=file.table,
-            uri=uri,
+            uri=f"{_folder(file.load_id)}{file.name}",
             row_count=file.row_count,
             size_bytes=file.size_bytes,
         )

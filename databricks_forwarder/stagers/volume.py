@@ -54,7 +54,8 @@ class VolumeStager:
         """
         Upload *file* into the folder of its load.
         """
-        uri = f"{self._folder(file.load_id)}/{file.name}"
+        staged = self.place(file)
+        uri = staged.uri
         creation_count = self._creation_count
         with disk_errors(f"reading {file.path} to stage it"):
             try:
@@ -66,10 +67,16 @@ class VolumeStager:
                         self._create_volume()
                         self._creation_count += 1
                 self._client.files.upload(file.path, uri)
+        return staged
+
+    def place(self, file: ParquetFile, /) -> StagedFile:
+        """
+        Tell the path of *file* in the folder of its load (S6).
+        """
         return StagedFile(
             load_id=file.load_id,
             table=file.table,
-            uri=uri,
+            uri=f"{self._folder(file.load_id)}/{file.name}",
             row_count=file.row_count,
             size_bytes=file.size_bytes,
         )

@@ -4,7 +4,6 @@ Misfortunes by script: this call of that method fails, in this way.
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import attrs
@@ -14,7 +13,7 @@ from databricks_forwarder.testing._wrapping import wrapped
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["Fail", "Killed", "faulty"]
+__all__ = ["Fail", "Faults", "Killed", "faulty"]
 
 _Part = TypeVar("_Part")
 
@@ -46,26 +45,46 @@ class Fail:
     when: Literal["before", "after"] = "before"
 
 
-def faulty(part: _Part, *faults: Fail) -> _Part:
+@attrs.define
+class _Open:
+    fault: Fail
+    calls_left: int
+
+
+class Faults:
     """
-    Wrap *part* so that it fails as *faults* say, and works otherwise.
+    The faults of a part; more can be ordered while it is at work.
 
     Two threads that call the same method at once are counted in any order.
-    """
-    counts: Counter[str] = Counter()
 
-    def called(
+    Args:
+        faults: Those that are there from the beginning.
+    """
+
+    def __init__(self, *faults: Fail) -> None:
+        self._ordered: list[_Open] = []
+        self.order(*faults)
+
+    def order(self, *faults: Fail) -> None:
+        """
+        Let *faults* happen too; their calls are counted from now on.
+        """
+        self._ordered += [_Open(fault, fault.nth) for fault in faults]
+
+    def around(self, part: _Part) -> _Part:
+        """
+        Wrap *part* so that it fails as ordered, and works otherwise.
+        """
+        return wrapped(part, self._called)
+
+    def _called(
+        self,
         method: str,
         call: Callable[..., Any],
         args: Sequence[Any],
         kwargs: Mapping[str, Any],
     ) -> Any:
-        counts[method] += 1
-        due = {
-            fault.when: fault.error
-            for fault in faults
-            if (fault.method, fault.nth) == (method, counts[method])
-        }
+        due = {fault.when: fault.error for fault in self._due(method)}
         if "before" in due:
             raise due["before"]
         answer = call(*args, **kwargs)
@@ -73,4 +92,15 @@ def faulty(part: _Part, *faults: Fail) -> _Part:
             raise due["after"]
         return answer
 
-    return wrapped(part, called)
+    def _due(self, method: str) -> list[Fail]:
+        of_method = [each for each in self._ordered if each.fault.method == method]
+        for each in of_method:
+            each.calls_left -= 1
+        return [each.fault for each in of_method if each.calls_left == 0]
+
+
+def faulty(part: _Part, *faults: Fail) -> _Part:
+    """
+    Wrap *part* so that it fails as *faults* say, and works otherwise.
+    """
+    return Faults(*faults).around(part)

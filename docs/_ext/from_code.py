@@ -8,25 +8,30 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import logging
 import pkgutil
 import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import pyarrow as pa
 
 from databricks_forwarder import abilities, protocols
 from databricks_forwarder._table_columns import OWN_COLUMNS, schema_of
+from databricks_forwarder.facts import FACTS
 from databricks_forwarder.mparticle.batch import BODIES
+from databricks_forwarder.observers._instruments import METRICS, PREFIX, SPANS
+from databricks_forwarder.observers.log import LINES
 from databricks_forwarder.testing import contracts
 from databricks_forwarder.testing.contracts import destination
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from sphinx.application import Sphinx
 
-__all__ = ["PAGES", "clauses", "setup", "tests_by_clause"]
+__all__ = ["PAGES", "clauses", "prometheus_name", "setup", "tests_by_clause"]
 
 _MARKER = re.compile(r"^<!-- from code: (?P<name>[a-z ]+) -->$", re.MULTILINE)
 _CLAUSE = re.compile(r"\b(?P<number>[A-Z]\d+)\. ")
@@ -182,10 +187,70 @@ def _own_page() -> str:
     return "\n".join(["| column | type | holds |", "| --- | --- | --- |", *rows])
 
 
+def _facts_page() -> str:
+    rows = [
+        f"| `{kind.__name__}` | {_first_line(kind)} | {_fields(kind)} |"
+        for kind in FACTS
+    ]
+    head = ["| fact | says | fields, besides `at` |", "| --- | --- | --- |"]
+    return "\n".join([*head, *rows])
+
+
+def _first_line(documented: object) -> str:
+    return (inspect.getdoc(documented) or "").partition("\n")[0]
+
+
+def _fields(kind: type[Any]) -> str:
+    names = [field.name for field in attrs.fields(kind) if field.name != "at"]
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _lines_page() -> str:
+    rows = [
+        f"| {logging.getLevelName(level).lower()} | `{line}` | `{kind.__name__}` |"
+        for kind, (level, line) in sorted(LINES.items(), key=lambda each: -each[1][0])
+    ]
+    return "\n".join(["| level | line | fact |", "| --- | --- | --- |", *rows])
+
+
+def prometheus_name(name: str) -> str:
+    """
+    What Prometheus's exporter makes of the name of a metric.
+    """
+    metric = METRICS[name]
+    units = {"s": "_seconds", "By": "_bytes"}
+    total = "_total" if metric.kind == "counter" else ""
+    whole = f"{PREFIX}{name}{units.get(metric.unit, '')}{total}"
+    return whole.replace(".", "_")
+
+
+def _metrics_page() -> str:
+    rows = [
+        f"| `{name}`<br>`{prometheus_name(name)}` | {metric.kind} | `{metric.unit}` "
+        f"| {metric.says} | {_labels(metric.labels)} |"
+        for name, metric in METRICS.items()
+    ]
+    head = ["| metric | kind | unit | says | labels |"]
+    return "\n".join([*head, "| --- | --- | --- | --- | --- |", *rows])
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    return "; ".join(f"`{name}`: {values}" for name, values in labels.items())
+
+
+def _spans_page() -> str:
+    rows = [f"| `{PREFIX}{name}` | {says} |" for name, says in SPANS.items()]
+    return "\n".join(["| span | of |", "| --- | --- |", *rows])
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "clauses": _clauses_page,
     "batch columns": _batch_page,
     "shared columns": _shared_page,
     "event columns": _events_page,
     "own columns": _own_page,
+    "facts": _facts_page,
+    "log lines": _lines_page,
+    "metrics": _metrics_page,
+    "spans": _spans_page,
 }

@@ -17,6 +17,9 @@ from typing import Any
 import pytest
 
 from databricks_forwarder import Forwarder
+from databricks_forwarder.errors import SetupError
+from databricks_forwarder.model import LoadId
+from databricks_forwarder.testing.contracts._samples import parquet_file, rows
 from databricks_forwarder.testing.workspace import Workspace
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -99,6 +102,80 @@ def test_custom_router_does_what_it_planned(
     ] == said.splitlines()
 
 
+def test_environment_router_keeps_development_apart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    Production is routed by the threshold, the rest goes to the sandbox.
+    """
+    code = main_of("environment_router.py")(tmp_path)
+    said = capsys.readouterr().out
+
+    assert 0 == code
+    assert [
+        "sandbox got 1",
+        "screen_view got 2",
+        "shop_otherevents got 1",
+        "Account(received=5, loaded=4, dead=0, dropped=1, pending=0)",
+    ] == said.splitlines()
+
+
+def test_naming_gives_no_name_twice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    Tables are called after teams; two kinds that come to one name share no table.
+    """
+    code = main_of("naming.py")(tmp_path)
+    said = capsys.readouterr().out
+
+    assert 0 == code
+    assert [
+        "app_screen_view got 1",
+        "growth_adclicked got 1",
+        "growth_adclicked_1dcabc31 got 1",
+        "other_ordercompleted got 1",
+        "sales_ordercompleted got 1",
+    ] == said.splitlines()
+
+
+def test_shared_folder_stager_leaves_nothing_behind(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    What is written at one place is read at the other, and then removed.
+    """
+    code = main_of("shared_folder_stager.py")(tmp_path)
+    said = capsys.readouterr().out
+
+    assert 0 == code
+    assert [
+        "custom_event got 1",
+        "screen_view got 1",
+        "0 loads are left in the share",
+    ] == said.splitlines()
+
+
+@pytest.mark.parametrize("name", ["nowhere", "a_file"])
+def test_shared_folder_stager_says_that_the_share_is_missing(
+    tmp_path: Path, name: str
+) -> None:
+    """
+    A share that is not mounted is a person's to mend, and no folder is made.
+    """
+    share = tmp_path / "share"
+    share.mkdir()
+    (share / "a_file").touch()
+    file = parquet_file(tmp_path, LoadId("0123456789ab-0-9"), "t", rows(0, 1))
+    stager = runpy.run_path(str(EXAMPLES / "shared_folder_stager.py"))[
+        "SharedFolderStager"
+    ](share / name, tmp_path)
+    with pytest.raises(SetupError, match="see that the share is mounted"):
+        stager.stage(file)
+
+    assert ["a_file"] == [path.name for path in share.iterdir()]
+
+
 def test_replay_brings_a_dead_letter_back(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -116,6 +193,28 @@ def test_replay_brings_a_dead_letter_back(
         "events_unknown got 1",
         "Account(received=2, loaded=2, dead=0, dropped=0, pending=0)",
     ] == said.splitlines()
+
+
+def test_prometheus_metrics_are_served(tmp_path: Path) -> None:
+    """
+    What was handed in and loaded can be scraped while the program runs.
+    """
+    ran = subprocess.run(
+        [sys.executable, EXAMPLES / "prometheus_metrics.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(EXAMPLES.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (0, "") == (ran.returncode, ran.stderr)
+    assert [
+        'databricks_forwarder_loads_settled_total outcome="committed" 1.0',
+        'databricks_forwarder_loads_settled_total outcome="parked" 0.0',
+        "databricks_forwarder_messages_appended_total 2560.0",
+        "databricks_forwarder_messages_pending 0.0",
+    ] == sorted(ran.stdout.splitlines())
 
 
 def test_segments_reads_to_the_end_and_no_further(tmp_path: Path) -> None:
@@ -220,8 +319,17 @@ def test_opengdpr_refuses_what_it_cannot_do(
         erase(forwarder, request | members)
 
 
-# A part that keeps all of a contract is no screenful.
-LONG = {"append_only_batcher.py": 540}
+# A part that keeps all of a contract is no screenful, nor is a web service that
+# answers in every way it may, nor a consumer that passes over what is no batch.
+LONG = {
+    "append_only_batcher.py": 540,
+    "custom_router.py": 100,
+    "fastapi_receiver.py": 90,
+    "flask_receiver.py": 90,
+    "kafka_consumer.py": 90,
+    "lambda_handler.py": 100,
+    "shared_folder_stager.py": 120,
+}
 
 
 @pytest.mark.parametrize(
@@ -229,7 +337,7 @@ LONG = {"append_only_batcher.py": 540}
 )
 def test_example_is_short_and_says_what_it_shows(path: Path) -> None:
     """
-    An example fits a screen, but for a whole part, and has a docstring.
+    An example fits a screen, but for a whole part or service, and has a docstring.
     """
     text = path.read_text()
 

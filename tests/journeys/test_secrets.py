@@ -18,6 +18,7 @@ from typing import Any
 
 import attrs
 import pytest
+from exported import Exported
 from schemas import new_schema, rows_of, workspace
 from walking import batch, custom
 
@@ -27,6 +28,7 @@ from databricks_forwarder._databricks import auth
 from databricks_forwarder._databricks.warehouse import Warehouse
 from databricks_forwarder.errors import ForwarderError, TransientError
 from databricks_forwarder.model import Account
+from databricks_forwarder.observers.memory import MemoryObserver
 from databricks_forwarder.settings import Endpoint, Secret
 from databricks_forwarder.testing.clock import FakeClock
 from databricks_forwarder.testing.workspace import Fault
@@ -230,6 +232,7 @@ class Host:
     settings: DatabricksSettings
     forwarder: Forwarder
     clock: WatchingClock
+    observer: MemoryObserver
     seen: dict[str, list[object]] = attrs.field(factory=dict, repr=False)
 
     @property
@@ -240,6 +243,15 @@ class Host:
         loader: Any = self.forwarder._loader
         warehouse: Warehouse = loader._client.warehouse
         return warehouse
+
+    def observed(self) -> list[str]:
+        """
+        What observers were told, and what would be sent of it.
+        """
+        exported = Exported.made(with_tables=True)
+        for fact in self.observer.facts:
+            exported.observer.observe(fact)
+        return [*map(repr, self.observer.facts), exported.text()]
 
     def note(self, **places: object) -> None:
         """
@@ -282,15 +294,17 @@ def _make(tmp_path: Path) -> Iterator[Callable[..., Host]]:
 
     def make(endpoint: Endpoint | None = None) -> Host:
         clock = WatchingClock(tmp_path)
+        observer = MemoryObserver()
         settings = new_schema()
         forwarder = Forwarder.for_databricks(
             attrs.evolve(settings, events_threshold=1),
             spool=tmp_path / "spool.db",
             endpoint=endpoint or workspace().endpoint,
+            observer=observer,
             clock=clock,
         )
         forwarder.submit(batch(custom("N", 1)))
-        made.append(Host(settings, forwarder, clock))
+        made.append(Host(settings, forwarder, clock, observer))
         return made[-1]
 
     yield make
@@ -309,10 +323,13 @@ def _look(
 
     def look(host: Host) -> list[str]:
         written = capfd.readouterr()
+        observed = host.observed()
         assert heard.lines
+        assert len(observed) > 2
         return search().of(
             **host.seen,
             logs=heard.lines,
+            observed=observed,
             output=[written.out, written.err],
             disk=[*files_below(tmp_path), *host.clock.found],
         )

@@ -93,6 +93,29 @@ class Lonely(MemoryEventCounts):
         super().add(load_id, counts, on=on)
 
 
+class Halving(MemoryEventCounts):
+    """
+    C6: tells of every other kind.
+    """
+
+    def kept(self, *, since: date) -> Mapping[EventKind, Mapping[date, int]]:
+        """
+        Tell of the first kind, the third and so on.
+        """
+        return dict(list(super().kept(since=since).items())[::2])
+
+
+class Plain:
+    """
+    Counts that do what they must, and nothing beyond.
+    """
+
+    def __init__(self) -> None:
+        counts = MemoryEventCounts()
+        self.totals, self.add = counts.totals, counts.add
+        self.given, self.give, self.propose = counts.given, counts.give, counts.propose
+
+
 @pytest.mark.parametrize(
     ("clauses", "broken"),
     [
@@ -102,6 +125,8 @@ class Lonely(MemoryEventCounts):
         ({"C3"}, Sharing),
         ({"C4"}, Volatile),
         ({"C5"}, Lonely),
+        ({"C6"}, Halving),
+        (set(), Plain),
     ],
 )
 def test_exactly_the_broken_clause_fails(
@@ -129,6 +154,6 @@ def test_a_contract_without_its_hooks_fails_in_every_clause(tmp_path: Path) -> N
     What was not opened is not taken for examined.
     """
     failing = failing_clauses(EventCountsContract, tmp_path)
-    expected = {"C1", "C2", "C3", "C4", "C5"}
+    expected = {"C1", "C2", "C3", "C4", "C5", "C6"}
 
     assert expected == failing

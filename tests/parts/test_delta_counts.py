@@ -291,3 +291,34 @@ def test_the_repr_names_the_folder(tmp_path: Path) -> None:
     expected = f"DeltaEventCounts('{tmp_path}/counts')"
 
     assert expected == repr(DeltaEventCounts(tmp_path / "counts"))
+
+
+@pytest.mark.parametrize("name", ["größe", "a b", "a+b"])
+def test_a_folder_may_be_called_as_it_likes(tmp_path: Path, name: str) -> None:
+    """
+    Names are given and loads counted in folders that the engine spells otherwise.
+    """
+    counts = DeltaEventCounts(tmp_path / name)
+    counts.add(LOAD, {KIND: 2}, on=DAY)
+
+    assert {"o": X} == counts.give({"o": [X]})
+    assert {KIND: 2} == counts.totals([KIND], since=DAY)
+
+
+def test_compacted_and_vacuumed_they_are_the_same(tmp_path: Path) -> None:
+    """
+    Whoever compacts the two tables changes no count and no name.
+    """
+    counts = DeltaEventCounts(tmp_path)
+    counts.add(LOAD, {KIND: 2}, on=DAY)
+    counts.give({"o": [X]})
+    for name in ("_forwarder_event_counts", "_forwarder_tables"):
+        table = deltalake.DeltaTable(str(tmp_path / name))
+        table.optimize.compact()
+        table.vacuum(0, dry_run=False, enforce_retention_duration=False, full=True)
+    again = DeltaEventCounts(tmp_path)
+    again.add(LOAD, {KIND: 2}, on=DAY)
+    again.add(LoadId("0123456789ab-10-19"), {KIND: 3}, on=DAY)
+
+    assert {KIND: 5} == counts.totals([KIND], since=DAY)
+    assert {"o": X, "p": Y} == again.give({"o": [Y], "p": [X, Y]})

@@ -259,3 +259,17 @@ def test_the_repr_names_the_file(tmp_path: Path) -> None:
     expected = f"SqliteEventCounts('{tmp_path}/counts.db')"
 
     assert expected == repr(counts)
+
+
+@pytest.mark.parametrize(
+    "text", ["no JSON", "{}", "1", '["a"]', '["a", null, null, 1]']
+)
+def test_a_kind_that_is_none_is_told(tmp_path: Path, text: str) -> None:
+    """
+    What somebody else wrote into the file is not taken for a kind.
+    """
+    counts = SqliteEventCounts(tmp_path / "counts.db")
+    changed(counts.path, f"INSERT INTO buckets VALUES ('{text}', '2026-03-31', 1)")
+
+    with pytest.raises(SetupError, match="no kind of event; take it out"):
+        counts.kept(since=DAY)

@@ -792,3 +792,49 @@ class TestCheck:
         assert problem is not None
         assert "run: GRANT MODIFY ON TABLE" in problem
         assert name.split(".")[2] in problem
+
+
+def test_looking_makes_no_table(host: Host, settings: DatabricksSettings) -> None:
+    """
+    Before the first load there is nothing to tell, and it stays so.
+    """
+    counts = host()
+
+    assert ({}, {}) == (counts.kept(since=date.min), counts.names())
+    assert ["SELECT event_counts", "SELECT tables"] == statements(settings)
+
+
+def test_looking_tells_what_is_to_be_brought_along(host: Host, tmp_path: Path) -> None:
+    """
+    Earlier counts are told before they are moved, once, and stay where they are.
+    """
+    own = SqliteEventCounts(tmp_path / "own")
+    own.add(LoadId("own"), {KIND: 2}, on=DAY)
+    own.add(LoadId("old"), {OTHER: 9}, on=DAY - timedelta(days=1))
+    own.give({"a": [X], "b": [Y]})
+    host("b").add(LOAD, {KIND: 3}, on=DAY)
+    host("b").give({"c": [X]})
+    counts = host(earlier=_moving.Earlier(own, "own"))
+    before = (counts.kept(since=DAY), counts.names())
+    counts.totals([KIND], since=DAY)
+    counts.given(["a"])
+
+    assert ({KIND: {DAY: 5}}, {"b": Y, "c": X}) == before
+    assert before == (counts.kept(since=DAY), counts.names())
+
+
+def test_looking_goes_on_with_what_was_last_read(
+    host: Host, settings: DatabricksSettings
+) -> None:
+    """
+    While the workspace is away, what a load would go by is told; else nothing is.
+    """
+    counts = host()
+    counts.add(LOAD, {KIND: 3, OTHER: 4}, on=DAY)
+    counts.give({"a": [X]})
+    counts.totals([KIND], since=DAY)
+    away(settings)
+
+    assert ({KIND: {DAY: 3}}, {"a": X}) == (counts.kept(since=DAY), counts.names())
+    with pytest.raises(TransientError):
+        host("new").kept(since=DAY)

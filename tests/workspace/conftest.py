@@ -10,13 +10,19 @@ from typing import TYPE_CHECKING
 import pytest
 from talking import Client, with_volume
 
-from databricks_forwarder.testing.fixtures import workspace
 from databricks_forwarder.testing.workspace import Workspace
 
 if TYPE_CHECKING:
     from databricks_forwarder.testing.clock import FakeClock
 
-__all__ = ["workspace"]
+
+@pytest.fixture
+def workspace() -> Iterator[Workspace]:
+    """
+    A workspace by the machine's clock.
+    """
+    with Workspace() as workspace:
+        yield workspace
 
 
 @pytest.fixture

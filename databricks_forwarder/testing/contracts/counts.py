@@ -1,5 +1,5 @@
 """
-What event counts must do: clauses C1 to C5.
+What event counts must do: clauses C1 to C5, and C6 of those that list.
 """
 
 from __future__ import annotations
@@ -15,15 +15,19 @@ from databricks_forwarder.testing.contracts._counts_hooks import (
     LONG_AGO,
     named,
 )
+from databricks_forwarder.testing.contracts._counts_listing import Listing
 from databricks_forwarder.testing.contracts._counts_naming import Naming
 
 __all__ = ["EventCountsContract"]
 
 
 # pytest collects the tests of the last one first: C1 comes before C3.
-class EventCountsContract(Naming, Counting):
+class EventCountsContract(Listing, Naming, Counting):
     """
     Inherit this to examine event counts.
+
+    C6, of `databricks_forwarder.abilities.ListingEventCounts`, is asked of those
+    that are such.
     """
 
     @clause("C4")

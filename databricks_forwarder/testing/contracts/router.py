@@ -1,5 +1,5 @@
 """
-What a router must do: clauses R1, R2, R3, R5 and R6.
+What a router must do: clauses R1, R2, R3, R5, R6 and R7.
 
 R4, that a router which raises costs no data, is the walk's to keep: no router
 can break it.
@@ -13,14 +13,18 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from databricks_forwarder._abilities import offers
-from databricks_forwarder.abilities import LearningRouter, PreviewingRouter
+from databricks_forwarder.abilities import (
+    ForeseeingRouter,
+    LearningRouter,
+    PreviewingRouter,
+)
 from databricks_forwarder.model import EventKey, LoadId
 from databricks_forwarder.testing.contracts._clause import Contract, clause
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 
-    from databricks_forwarder.model import Table
+    from databricks_forwarder.model import EventKind, Table
     from databricks_forwarder.protocols import Router
 
 __all__ = ["ODD_KEYS", "RouterContract"]
@@ -250,6 +254,25 @@ class RouterContract(Contract):
 
         assert not self._accidents(answers)
 
+    @clause("R7")
+    def test_r7_what_is_foreseen_is_what_is_routed(self) -> None:
+        """
+        Each kind is told once; the table that it has is the one it goes to.
+        """
+        router, counts = self.make(), self._counts(self.keys())
+        if offers(router, LearningRouter):
+            router.loaded(LoadId("0123456789ab-0-9"), counts, at=_AT)
+        learnt = self.make()
+        if not offers(learnt, ForeseeingRouter):
+            return
+        routed = _tables(learnt.route(counts, at=_AT))
+        told = learnt.foresee(at=_AT)
+
+        assert told == learnt.foresee(at=_AT)
+        assert len({each.kind for each in told}) == len(told) > 0
+        assert {(each.kind, each.table) for each in told if each.has_table} <= routed
+        assert routed == _tables(learnt.route(counts, at=_AT))
+
     def _accidents(
         self, answers: Mapping[EventKey, Table | None]
     ) -> list[tuple[EventKey, EventKey]]:
@@ -263,3 +286,7 @@ class RouterContract(Contract):
             for one, other in combinations(names, 2)
             if names[one] == names[other] and self.identity(one) != self.identity(other)
         ]
+
+
+def _tables(answers: Mapping[EventKey, Table | None]) -> set[tuple[EventKind, str]]:
+    return {(key.kind, table.name) for key, table in answers.items() if table}

@@ -3,7 +3,8 @@ ALTER TABLE and COMMENT ON.
 
 Sources: Databricks, "ALTER TABLE", "ALTER TABLE ... COLUMN clause", "COMMENT
 ON", read 2026-11-23: no IF NOT EXISTS and no DEFAULT for a new column; MODIFY
-to add columns, ownership for the rest.
+to add columns, to set properties and predictive optimization, ownership for the
+rest ("ALTER TABLE", read 2026-11-26).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from databricks_forwarder.testing.workspace._fields import (
 from databricks_forwarder.testing.workspace._log import changed
 from databricks_forwarder.testing.workspace._names import full_name
 from databricks_forwarder.testing.workspace._parts import nothing, unsupported
+from databricks_forwarder.testing.workspace._predictive import PREDICTIVE, read_way
 from databricks_forwarder.testing.workspace._refusals import RefusedError
 from databricks_forwarder.testing.workspace._table_statements import read_properties
 from databricks_forwarder.testing.workspace._tables import while_there
@@ -59,14 +61,22 @@ def alter_table(reader: Reader, session: Session, parts: Parts) -> Result:
     if reader.accept("SET", "TBLPROPERTIES"):
         properties = read_properties(reader)
         reader.end()
-        table = parts.tables.owned(name, session.principal)
+        table = parts.tables.find(name, session.principal, "MODIFY")
         return _change(table, lambda found: changed(found, properties=properties))
+    way = read_way(reader)
+    if way is not None:
+        table = parts.tables.find(name, session.principal, "MODIFY")
+        kept = {PREDICTIVE: way}
+        return _change(table, lambda found: changed(found, properties=kept))
     if reader.accept("CLUSTER", "BY"):
         keys = read_keys(reader)
         reader.end()
         table = parts.tables.owned(name, session.principal)
         return _change(table, lambda found: _clustered(found, keys))
-    raise unsupported("ALTER TABLE but for ADD COLUMNS, TBLPROPERTIES and CLUSTER BY")
+    raise unsupported(
+        "ALTER TABLE but for ADD COLUMNS, TBLPROPERTIES, CLUSTER BY and PREDICTIVE "
+        "OPTIMIZATION"
+    )
 
 
 def comment_on(reader: Reader, session: Session, parts: Parts) -> Result:

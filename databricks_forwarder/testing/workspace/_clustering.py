@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from databricks_forwarder.testing.workspace._reader import Reader
     from databricks_forwarder.testing.workspace._types import Field
 
-__all__ = ["clustered", "keys_of", "read_keys", "read_property"]
+__all__ = ["clustered", "is_auto", "keys_of", "read_keys", "read_property"]
 
 _KEYS = "clusteringColumns"
 _AUTO = "clusterByAuto"
@@ -69,6 +69,13 @@ def keys_of(properties: Mapping[str, str]) -> list[str]:
     The columns that a table is clustered by.
     """
     return [key for (key,) in json.loads(properties.get(_KEYS, "[]"))]
+
+
+def is_auto(properties: Mapping[str, str]) -> bool:
+    """
+    Whether the platform chooses what a table is clustered by.
+    """
+    return properties.get(_AUTO) == "true"
 
 
 def _indexed_count(properties: Mapping[str, str]) -> int | None:

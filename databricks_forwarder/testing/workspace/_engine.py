@@ -13,11 +13,13 @@ from databricks_forwarder.testing.workspace import (
     _alter_table,
     _copy_into,
     _merge_into,
+    _optimizing,
     _place_statements,
     _select,
     _show,
     _table_statements,
     _transfers,
+    _vacuuming,
     _view_statements,
     _writing,
 )
@@ -70,6 +72,8 @@ _STATEMENTS: dict[tuple[str, ...], Callable[[Reader, Session, Parts], Result]] =
     ("INSERT", "INTO"): _writing.insert,
     ("DELETE", "FROM"): _writing.delete,
     ("MERGE", "INTO"): _merge_into.merge_into,
+    ("OPTIMIZE",): _optimizing.optimize,
+    ("VACUUM",): _vacuuming.vacuum,
     ("PUT",): _transfers.put,
     ("GET",): _transfers.get,
     ("REMOVE",): _transfers.remove,
@@ -82,8 +86,8 @@ _QUERIES = ("SELECT", "WITH", "VALUES", "(")
 _ELSEWHERE = (
     *("ALTER", "ANALYZE", "BEGIN", "CACHE", "CALL", "CLEAR", "COMMIT", "CREATE"),
     *("DECLARE", "DENY", "DROP", "EXECUTE", "EXPLAIN", "FSCK", "INSERT", "LOAD"),
-    *("MERGE", "MSCK", "OPTIMIZE", "REFRESH", "REORG", "REPAIR", "RESET", "RESTORE"),
-    *("ROLLBACK", "SET", "SYNC", "TABLE", "TRUNCATE", "UNDROP", "UPDATE", "VACUUM"),
+    *("MERGE", "MSCK", "REFRESH", "REORG", "REPAIR", "RESET", "RESTORE"),
+    *("ROLLBACK", "SET", "SYNC", "TABLE", "TRUNCATE", "UNDROP", "UPDATE"),
 )
 
 

@@ -43,6 +43,7 @@ class Entry:
     Attributes:
         status: Of the reply; None while there is none, or was none.
         statement: The SQL that it ran; for its service to fill in.
+        statement_id: What it was given as a name; for its service, too.
     """
 
     method: str = ""
@@ -51,6 +52,7 @@ class Entry:
     principal: str | None = None
     status: int | None = None
     statement: str | None = None
+    statement_id: str | None = None
 
 
 @attrs.frozen(kw_only=True)

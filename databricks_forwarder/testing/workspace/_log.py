@@ -43,12 +43,15 @@ class Snapshot:
         metadata: The ``metaData`` action in force.
         files: Names of the files that hold its rows → their ``add`` actions.
         transactions: The names that commits were given.
+        removed: Names of files that held its rows → when they were taken out,
+            in milliseconds.
     """
 
     version: int = -1
     metadata: Mapping[str, Any] = attrs.field(factory=dict)
     files: Mapping[str, Action] = attrs.field(factory=dict, repr=False)
     transactions: frozenset[str] = attrs.field(default=frozenset(), repr=False)
+    removed: Mapping[str, int] = attrs.field(factory=dict, repr=False)
 
     @property
     def fields(self) -> list[Field]:
@@ -171,6 +174,13 @@ class TableLog:
             _refuse_conflict(winner, actions, rows)
             version += 1
 
+    def moments(self, snapshot: Snapshot) -> tuple[float, float]:
+        """
+        When the table was made, and when it came to *snapshot*.
+        """
+        first, last = self._path(0), self._path(snapshot.version)
+        return first.stat().st_mtime, last.stat().st_mtime
+
     def _actions(self, version: int) -> list[Action] | None:
         try:
             text = self._path(version).read_text("utf-8")
@@ -199,11 +209,14 @@ def _after(snapshot: Snapshot, actions: Sequence[Action]) -> Snapshot:
     files = dict(snapshot.files)
     names = set(snapshot.transactions)
     metadata = snapshot.metadata
+    removed = dict(snapshot.removed)
     for action in actions:
         if "add" in action:
             files[action["add"]["path"]] = action
         elif "remove" in action:
-            files.pop(action["remove"]["path"], None)
+            gone = action["remove"]
+            files.pop(gone["path"], None)
+            removed[gone["path"]] = gone["deletionTimestamp"]
         elif "txn" in action:
             names.add(action["txn"]["appId"])
         elif "metaData" in action:
@@ -213,6 +226,7 @@ def _after(snapshot: Snapshot, actions: Sequence[Action]) -> Snapshot:
         metadata=metadata,
         files=files,
         transactions=frozenset(names),
+        removed=removed,
     )
 
 

@@ -24,6 +24,7 @@ from databricks_forwarder.testing.workspace._merge_statement import read_merge
 from databricks_forwarder.testing.workspace._merging import refuse_nulls
 from databricks_forwarder.testing.workspace._names import full_name, shown
 from databricks_forwarder.testing.workspace._refusals import RefusedError
+from databricks_forwarder.testing.workspace._removals import dated, removal
 from databricks_forwarder.testing.workspace._results import Result
 from databricks_forwarder.testing.workspace._select import answered, over
 from databricks_forwarder.testing.workspace._tables import while_there
@@ -92,7 +93,9 @@ def merge_into(reader: Reader, session: Session, parts: Parts) -> Result:
     changes = list(_changes(merge, snapshot.fields, held, source, parts))
     _refuse_ambiguous(changes)
     with while_there(table):
-        actions = list(_actions(table, snapshot, held, files, changes))
+        actions = dated(
+            _actions(table, snapshot, held, files, changes), parts.clock.now()
+        )
         if actions:
             table.log.commit(snapshot, actions, rows="merged")
     return _told(changes)
@@ -219,7 +222,7 @@ def _actions(
     for first, end in pairwise(bounds):
         if changed.isdisjoint(range(first, end)):
             continue
-        yield {"remove": {"path": firsts[first], "dataChange": True}}
+        yield removal(firsts[first])
         some = held.slice(first, end - first)
         is_changed = pc.is_in(some[_ROW], pa.array(sorted(changed), pa.int64()))
         kept.append(some.filter(pc.invert(is_changed)).drop_columns([_ROW]))

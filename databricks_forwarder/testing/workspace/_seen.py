@@ -27,6 +27,7 @@ class SeenRequest:
         principal: Client id of who asked; None if that is not known.
         status: HTTP status of the reply; None if there was none, or is none yet.
         statement: The SQL that it ran, if it ran any.
+        statement_id: What it was given as a name, as the query history has it.
     """
 
     method: str
@@ -35,3 +36,4 @@ class SeenRequest:
     principal: str | None
     status: int | None
     statement: str | None
+    statement_id: str | None = None

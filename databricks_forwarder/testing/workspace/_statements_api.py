@@ -124,6 +124,7 @@ class StatementsApi:
         self._results.require_form(asked)
         session = self._session(asked, request)
         operation = self._operations.run(asked.statement, session, asked=asked)
+        request.entry.statement_id = str(operation.id)
         if operation.wait(wait_seconds) in {"PENDING", "RUNNING"} and (
             wait_seconds and asked.on_wait_timeout == "CANCEL"
         ):

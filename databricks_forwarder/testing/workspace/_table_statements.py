@@ -19,10 +19,12 @@ from databricks_forwarder.testing.workspace._clustering import (
     read_keys,
     read_property,
 )
+from databricks_forwarder.testing.workspace._detail import describe_detail
 from databricks_forwarder.testing.workspace._fields import refuse_odd_names
 from databricks_forwarder.testing.workspace._grants import lacking
 from databricks_forwarder.testing.workspace._names import full_name, parent
 from databricks_forwarder.testing.workspace._parts import nothing, texts, unsupported
+from databricks_forwarder.testing.workspace._predictive import OWN, told_of
 from databricks_forwarder.testing.workspace._refusals import RefusedError
 from databricks_forwarder.testing.workspace._tables import already_there, while_there
 from databricks_forwarder.testing.workspace._types import (
@@ -32,6 +34,7 @@ from databricks_forwarder.testing.workspace._types import (
 )
 
 if TYPE_CHECKING:
+    from databricks_forwarder.testing.workspace._log import Snapshot
     from databricks_forwarder.testing.workspace._parts import Parts
     from databricks_forwarder.testing.workspace._reader import Reader
     from databricks_forwarder.testing.workspace._results import Result, Session
@@ -45,7 +48,7 @@ _ELSEWHERE = ("AS", "PARTITIONED", "LOCATION", "OPTIONS", "WITH", "DEFAULT")
 _COLUMN_ELSEWHERE = ("DEFAULT", "GENERATED", "PRIMARY", "CONSTRAINT", "MASK", "COLLATE")
 _UNWRITABLE = {
     *("delta.columnmapping.mode", "delta.enabletypewidening"),
-    *("clusteringcolumns", "clusterbyauto"),
+    *(name.lower() for name in OWN),
 }
 
 
@@ -105,9 +108,11 @@ def describe_table(reader: Reader, session: Session, parts: Parts) -> Result:
     """
     Read and do what follows DESCRIBE.
     """
-    reader.accept("TABLE")
+    is_plain = not reader.accept("TABLE")
     is_extended = reader.accept("EXTENDED")
     path = reader.name()
+    if is_plain and path[0].upper() == "DETAIL" and reader.ahead.kind != "end":
+        return describe_detail(reader, session, parts)
     if path[0].upper() in _DESCRIBED_ELSEWHERE and reader.ahead.kind != "end":
         raise unsupported("DESCRIBE", path[0].upper())
     name = full_name(path, "TABLE", session)
@@ -133,7 +138,7 @@ def describe_table(reader: Reader, session: Session, parts: Parts) -> Result:
             *[row for row in rows if row[0] in keys],
         ]
     if is_extended:
-        rows += _details(table, snapshot.comment)
+        rows += _details(table, snapshot)
     return texts(("col_name", "data_type", "comment"), rows)
 
 
@@ -141,16 +146,17 @@ def _described(each: Field) -> tuple[str, str, str | None]:
     return each["name"], catalog_string(each["type"]), each["metadata"].get("comment")
 
 
-def _details(table: Table, comment: str | None) -> list[tuple[str, str, str | None]]:
+def _details(table: Table, snapshot: Snapshot) -> list[tuple[str, str, str | None]]:
     catalog, schema, name = table.name.split(".")
     details = {
         "Catalog": catalog,
         "Database": schema,
         "Table": name,
         "Type": "MANAGED",
-        "Comment": comment or "",
+        "Comment": snapshot.comment or "",
         "Provider": "delta",
         "Owner": table.securable.owner,
+        "Predictive Optimization": told_of(snapshot.properties),
     }
     return [
         ("", "", ""),

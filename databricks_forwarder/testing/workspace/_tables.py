@@ -41,7 +41,7 @@ class Table:
     def __init__(self, securable: Securable, folder: Path) -> None:
         self.securable = securable
         self.log = TableLog(folder)
-        self._folder = folder
+        self.folder = folder
 
     @property
     def name(self) -> str:
@@ -50,12 +50,19 @@ class Table:
         """
         return self.securable.name
 
+    @property
+    def location(self) -> str:
+        """
+        Where its files are, as statements tell it.
+        """
+        return f"loopback://tables/{self.securable.folder}"
+
     def dataset(self, snapshot: Snapshot) -> pa.dataset.Dataset:
         """
         The rows, as Arrow reads them; what older files lack is null.
         """
         return pa.dataset.dataset(
-            [str(self._folder / name) for name in snapshot.files],
+            [str(self.folder / name) for name in snapshot.files],
             schema=to_arrow_schema(snapshot.fields),
             format="parquet",
         )
@@ -69,7 +76,7 @@ class Table:
         Returns:
             The action, and how many rows there are.
         """
-        path = self._folder / f"part-{uuid.uuid4()}.snappy.parquet"
+        path = self.folder / f"part-{uuid.uuid4()}.snappy.parquet"
         row_count = 0
         with pq.ParquetWriter(path, schema) as writer:
             for batch in batches:

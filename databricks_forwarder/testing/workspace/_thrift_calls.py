@@ -177,7 +177,9 @@ class Call:
 
     def _run(self, statement: str, session: OpenedSession, req: Any) -> Operation:
         self._request.entry.statement = statement
-        return self._operations.run(statement, session, asked=req)
+        operation = self._operations.run(statement, session, asked=req)
+        self._request.entry.statement_id = str(operation.id)
+        return operation
 
     def _direct(self, operation: Operation, wanted: Any) -> Any:
         """

@@ -16,6 +16,7 @@ from databricks_forwarder.testing.workspace._merging import refuse_nulls
 from databricks_forwarder.testing.workspace._names import full_name, shown
 from databricks_forwarder.testing.workspace._parts import unsupported
 from databricks_forwarder.testing.workspace._refusals import RefusedError
+from databricks_forwarder.testing.workspace._removals import dated, removal
 from databricks_forwarder.testing.workspace._results import Result
 from databricks_forwarder.testing.workspace._select import query, spared
 from databricks_forwarder.testing.workspace._tables import while_there
@@ -84,9 +85,7 @@ def delete(reader: Reader, session: Session, parts: Parts) -> Result:
         kept = schema.empty_table()
         if condition is not None:
             kept = spared(name, condition, session, parts, alias=alias)
-        actions = [
-            {"remove": {"path": path, "dataChange": True}} for path in snapshot.files
-        ]
+        actions = dated(map(removal, snapshot.files), parts.clock.now())
         if kept.num_rows:
             actions.append(table.write(schema, kept.cast(schema).to_batches())[0])
         table.log.commit(snapshot, actions, rows="replaced")
