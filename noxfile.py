@@ -45,10 +45,20 @@ print(__version__)
 # What touches each dependency, in two minutes.
 OF_DEPENDENCIES = (
     "tests/databricks",
-    "tests/parts",
+    "tests/journeys/test_local_lake.py",
+    "tests/journeys/test_two_destinations.py",
+    "tests/parts/test_counting.py",
+    "tests/parts/test_delta_counts.py",
+    "tests/parts/test_delta_loader.py",
+    "tests/parts/test_sqlite_batcher.py",
+    "tests/parts/test_volume_stager.py",
+    "tests/parts/test_warehouse_counts.py",
+    "tests/parts/test_warehouse_loader.py",
+    "tests/parts/test_warehouse_views.py",
     "tests/test_cli.py",
     "tests/test_columns.py",
-    "tests/test_docs.py",
+    "tests/test_decode.py",
+    "tests/test_parquet.py",
     "tests/test_rows.py",
     "tests/workspace/test_workspace_sdk.py",
 )

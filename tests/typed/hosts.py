@@ -13,6 +13,7 @@ from pyarrow.dataset import Dataset
 from typing_extensions import assert_type
 
 from databricks_forwarder import (
+    AsyncForwarder,
     CloseReport,
     ConnectionSettings,
     DatabricksClient,
@@ -23,7 +24,11 @@ from databricks_forwarder import (
     Erasure,
     Forwarder,
     ForwarderError,
+    Maintenance,
+    Plan,
+    Reason,
     Reconciliation,
+    Simulation,
     Status,
     UploadPolicy,
 )
@@ -31,6 +36,7 @@ from databricks_forwarder.errors import BatcherFullError, PayloadError
 from databricks_forwarder.model import (
     Account,
     DeadLetter,
+    EventKey,
     EventKind,
     Finding,
     LoadId,
@@ -132,8 +138,11 @@ def state_is_looked_at(forwarder: Forwarder) -> None:
     assert_type(forwarder.parked(), Sequence[LoadReport])
     assert_type(forwarder.check(), Sequence[Finding])
     assert_type(forwarder.erasures(), Sequence[Erasure])
-    for planned in forwarder.plan([b"{}", "{}"]).tables:
-        assert_type(planned.message_count, int)
+    assert_type(forwarder.plan([b"{}", "{}"]), Plan)
+    assert_type(forwarder.explain(EventKey("screen_view"), messages=3), Reason)
+    assert_type(forwarder.explain(b"{}"), Sequence[Reason])
+    assert_type(forwarder.simulate([100, 1_000]), Simulation)
+    assert_type(forwarder.maintenance(run=True), Maintenance)
     result = forwarder.reconcile()
     assert_type(result, Reconciliation)
     assert_type(result.agrees, bool)
@@ -176,3 +185,17 @@ def a_person_is_erased(forwarder: Forwarder) -> None:
     )
     assert_type(receipt, Erasure)
     assert_type(receipt.finished_at, datetime | None)
+
+
+async def a_loop_is_not_held_up() -> CloseReport:
+    """
+    The same calls are there for asyncio, with the same types.
+    """
+    async with await AsyncForwarder.open(
+        lambda: Forwarder.for_lake("lake", spool="spool.db")
+    ) as forwarder:
+        assert_type(forwarder, AsyncForwarder)
+        assert_type(await forwarder.submit(b"{}"), Receipt)
+        assert_type(await forwarder.tick(), LoadReport | None)
+        assert_type(await forwarder.dead_letters(), Sequence[DeadLetter])
+        return await forwarder.close()
