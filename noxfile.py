@@ -50,7 +50,6 @@ OF_DEPENDENCIES = (
     "tests/parts/test_counting.py",
     "tests/parts/test_delta_counts.py",
     "tests/parts/test_delta_loader.py",
-    "tests/parts/test_sqlite_batcher.py",
     "tests/parts/test_volume_stager.py",
     "tests/parts/test_warehouse_counts.py",
     "tests/parts/test_warehouse_loader.py",
