@@ -42,7 +42,7 @@ from databricks_forwarder import __version__
 assert files("databricks_forwarder").joinpath("py.typed").is_file()
 print(__version__)
 """
-# What touches each dependency, in two minutes.
+# What touches each dependency most.
 OF_DEPENDENCIES = (
     "tests/databricks",
     "tests/journeys/test_local_lake.py",
@@ -59,7 +59,6 @@ OF_DEPENDENCIES = (
     "tests/test_decode.py",
     "tests/test_parquet.py",
     "tests/test_rows.py",
-    "tests/workspace/test_workspace_sdk.py",
 )
 SOURCES = (
     "databricks_forwarder",
