@@ -275,7 +275,9 @@ class Endpoint:
         elif environ.get(deployment):
             host, port = host_of(environ[deployment]), 443
         else:
-            msg = f"one of these environment variables must be set: {deployment}, {told}"
+            msg = (
+                f"one of these environment variables must be set: {deployment}, {told}"
+            )
             raise ConfigurationError(msg)
         ca_file, proxy = environ.get(f"{prefix}CA_FILE"), environ.get(f"{prefix}PROXY")
         return cls(host, port=port, ca_file=ca_file or None, proxy=proxy or None)
