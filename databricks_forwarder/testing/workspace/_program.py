@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         "--minutes",
         metavar="N",
         type=_minutes,
-        help=f"with --until-signal: end by then at the latest; {_MINUTES:g} if not told",
+        help=f"with --until-signal: end then at the latest; {_MINUTES:g} if not told",
     )
     query = parser.add_subparsers(dest="command").add_parser(
         "query", help="put a query to the workspace that the environment names"
