@@ -42,7 +42,7 @@ def create_app(
         try:
             yield {"forwarder": forwarder}
         finally:
-            # What is left is in the log, too.
+            # What is left is a line in the log.
             await forwarder.close(timeout_seconds=20)
 
     async def sign_in(

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shlex
 import socket
 import subprocess
@@ -169,6 +170,38 @@ def test_a_port_that_is_taken_is_said(capsys: pytest.CaptureFixture[str]) -> Non
 
     assert 2 == code
     assert capsys.readouterr().err.startswith("the workspace can't begin: ")
+
+
+def test_the_page_s_lines_run_one_in_the_background(tmp_path: Path) -> None:
+    """
+    A shell without an input begins it, checks it, and ends it.
+    """
+    page = Path(__file__).parents[2] / "docs/how-to/test-your-application.md"
+    (lines,) = re.findall(r"^```sh\n(rm -f .*?)^```$", page.read_text(), re.M | re.S)
+    (line,) = re.findall(r"^```sh\n(\S+ -m \S+ query .*?)^```$", page.read_text(), re.M | re.S)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    query = line.replace("mpid, data.screen_name FROM mparticle_otherevents", "7 AS mpid")
+    script = lines.replace("8443", str(port)).replace("kill", f"{query}kill")
+    folder = Path(sys.executable).parent
+    ran = subprocess.run(
+        ["sh", "-c", f"{script}wait"],
+        cwd=tmp_path,
+        env=os.environ
+        | {
+            "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(page.parents[2]),
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    *checked, row = ran.stdout.splitlines()
+
+    assert '{"mpid": 7}' == row
+    assert [] == [line for line in checked if not line.endswith(": good")]
+    assert "the workspace has ended: SIGTERM came\n" == ran.stderr
 
 
 @pytest.fixture(name="asked")
