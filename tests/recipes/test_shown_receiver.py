@@ -52,7 +52,11 @@ def test_the_route_of_metrics_answers_without_a_redirect() -> None:
     from fastapi import FastAPI
     from fastapi.testclient import TestClient
 
-    (route,) = re.findall(r'\n\n(from fastapi import .*?)^```$', PAGE.read_text(), re.M | re.S)
+    (route,) = re.findall(
+        r"\n\n(from fastapi import .*?)^```$",
+        PAGE.read_text(),
+        re.MULTILINE | re.DOTALL,
+    )
     app = FastAPI()
     exec(compile(route, PAGE.name, "exec"), {"app": app})
     answer = TestClient(app).get("/metrics", follow_redirects=False)

@@ -20,6 +20,7 @@ import pytest
 from databricks_forwarder.testing.workspace import Workspace
 from databricks_forwarder.testing.workspace._program import _lines, main
 
+_SH = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROGRAM = [sys.executable, "-m", "databricks_forwarder.testing.workspace"]
 
 
@@ -177,11 +178,14 @@ def test_the_page_s_lines_run_one_in_the_background(tmp_path: Path) -> None:
     A shell without an input begins it, checks it, and ends it.
     """
     page = Path(__file__).parents[2] / "docs/how-to/test-your-application.md"
-    (lines,) = re.findall(r"^```sh\n(rm -f .*?)^```$", page.read_text(), re.M | re.S)
-    (line,) = re.findall(r"^```sh\n(\S+ -m \S+ query .*?)^```$", page.read_text(), re.M | re.S)
+    blocks = _SH.findall(page.read_text())
+    (lines,) = [each for each in blocks if "--until-signal" in each]
+    (line,) = [each for each in blocks if " query " in each]
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    query = line.replace("mpid, data.screen_name FROM mparticle_otherevents", "7 AS mpid")
+    query = line.replace(
+        "mpid, data.screen_name FROM mparticle_otherevents", "7 AS mpid"
+    )
     script = lines.replace("8443", str(port)).replace("kill", f"{query}kill")
     folder = Path(sys.executable).parent
     ran = subprocess.run(
