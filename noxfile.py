@@ -34,6 +34,32 @@ RECIPES = {
     "scheduler.py",
 }
 PEERS = ("duckdb", "dlt", "simdjson")
+# What a host may import, from what is installed alone.
+ALL_THAT_IS_PUBLIC = """
+from importlib.resources import files
+from databricks_forwarder import *
+from databricks_forwarder import __version__
+assert files("databricks_forwarder").joinpath("py.typed").is_file()
+print(__version__)
+"""
+# What touches each dependency most.
+OF_DEPENDENCIES = (
+    "tests/databricks",
+    "tests/journeys/test_local_lake.py",
+    "tests/journeys/test_two_destinations.py",
+    "tests/parts/test_counting.py",
+    "tests/parts/test_delta_counts.py",
+    "tests/parts/test_delta_loader.py",
+    "tests/parts/test_volume_stager.py",
+    "tests/parts/test_warehouse_counts.py",
+    "tests/parts/test_warehouse_loader.py",
+    "tests/parts/test_warehouse_views.py",
+    "tests/test_cli.py",
+    "tests/test_columns.py",
+    "tests/test_decode.py",
+    "tests/test_parquet.py",
+    "tests/test_rows.py",
+)
 SOURCES = (
     "databricks_forwarder",
     "tests",
@@ -62,14 +88,14 @@ def present(*paths: str) -> list[str]:
 @nox.session
 def lint(session: nox.Session) -> None:
     """
-    Check style, spelling, metadata, and that each test tells its fact.
+    Check style, spelling, metadata, and that all that is public tells what it is.
     """
     session.install(*group("lint"))
     session.run("ruff", "check", *present(*SOURCES))
     session.run("ruff", "format", "--check", *present(*SOURCES))
     session.run("codespell", *present(*SOURCES, ".ci"), *map(str, Path().glob("*.md")))
     session.run("validate-pyproject", "pyproject.toml")
-    session.run("interrogate", "--quiet", "tests")
+    session.run("interrogate", "--quiet", "databricks_forwarder", "tests")
 
 
 @nox.session
@@ -101,6 +127,19 @@ def tests(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", "-n", "auto", *session.posargs, env=measured)
 
 
+@nox.session(name="tests-lowest", python=PYTHONS[0])
+def tests_lowest(session: nox.Session) -> None:
+    """
+    Run tests of what is required with the lowest versions that are promised.
+    """
+    session.install("uv")
+    lowest = ("uv", "pip", "install", "--resolution", "lowest-direct")
+    extras = ".[lake,cli,otel,testing]"
+    session.run(*lowest, "--editable", extras, *group("tests"))
+    chosen = session.posargs or OF_DEPENDENCIES
+    session.run("python", "-m", "pytest", "-n", "auto", *chosen)
+
+
 @nox.session
 def coverage(session: nox.Session) -> None:
     """
@@ -114,10 +153,17 @@ def coverage(session: nox.Session) -> None:
 @nox.session
 def typing(session: nox.Session) -> None:
     """
-    Check all types, strictly.
+    Check all types, strictly, as hosts see them with either type checker too.
     """
-    session.install("-e", ".[lake,cli,otel,testing]", *group("typing", "observe"))
+    # Not editable: the completeness of what is installed is asked for.
+    session.install(".[lake,cli,otel,testing]", *group("typing", "observe"))
     session.run("mypy")
+    session.run("mypy", "tests/typed")
+    session.run("basedpyright")
+    complete = ("basedpyright", "--ignoreexternal", "--verifytypes")
+    # Elsewhere than here, where the sources would be found instead.
+    session.chdir(session.create_tmp())
+    session.run(*complete, "databricks_forwarder", silent=True)
 
 
 @nox.session
@@ -301,14 +347,49 @@ def benchmarks(session: nox.Session) -> None:
 @nox.session
 def build(session: nox.Session) -> None:
     """
-    Build sdist and wheel, install the wheel alone, and import all public names.
+    Build sdist and wheel; install each alone, import all public names, and run.
     """
     session.install("build", "twine")
     dist = Path(session.create_tmp()).resolve() / "dist"
     shutil.rmtree(dist, ignore_errors=True)
+    # The wheel is built from the sdist, so what is left out there is missed here.
     session.run("python", "-m", "build", "--outdir", str(dist))
-    session.run("twine", "check", "--strict", *map(str, dist.iterdir()))
-    (wheel,) = dist.glob("*.whl")
-    session.install("--force-reinstall", str(wheel))
+    (wheel,), (sdist,) = dist.glob("*-py3-none-any.whl"), dist.glob("*.tar.gz")
+    session.run("twine", "check", "--strict", str(wheel), str(sdist))
     session.chdir(dist)
-    session.run("python", "-c", "from databricks_forwarder import *")
+    for built in (wheel, sdist):
+        place = dist / f"alone-{built.suffix[1:]}"
+        session.run("python", "-m", "venv", str(place))
+        python = str(place / "bin" / "python")
+        pip = (python, "-m", "pip", "install", "-q", str(built))
+        session.run(*pip, external=True)
+        session.run(python, "-c", ALL_THAT_IS_PUBLIC, external=True)
+        program = (python, "-m", "databricks_forwarder", "--help")
+        session.run(*program, external=True, silent=True)
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """
+    Ask PyPI for known weaknesses of all dependencies, extras included.
+
+    A package that PyPI's advisories can't be had for is an error: where the
+    network has a mirror without them, nothing was asked.
+    """
+    session.install("pip-audit")
+    place = Path(session.create_tmp()).resolve() / "audited"
+    shutil.rmtree(place, ignore_errors=True)
+    session.run("python", "-m", "venv", str(place))
+    python = str(place / "bin" / "python")
+    extras = ".[lake,cli,otel,spark,testing]"
+    session.run(python, "-m", "pip", "install", "-q", "-U", "pip", external=True)
+    session.run(python, "-m", "pip", "install", "-q", extras, external=True)
+    frozen = session.run(
+        *(python, "-m", "pip", "freeze", "--exclude", "databricks-forwarder"),
+        external=True,
+        silent=True,
+    )
+    wanted = place / "wanted.txt"
+    wanted.write_text(str(frozen))
+    exact = ("--strict", "--no-deps", "--disable-pip", "--requirement", str(wanted))
+    session.run("pip-audit", *exact, *session.posargs)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Due"]
 
+# Where nothing waits, nobody looks more often than this.
+_IDLE_SECONDS = 1.0
+
 
 class Due:
     """
@@ -54,9 +57,9 @@ class Due:
             return now
         return status.oldest_received_at + self._policy.max_age
 
-    def in_seconds(self) -> float | None:
+    def in_seconds(self) -> float:
         """
-        How long until the next load is due; None if nothing waits.
+        How long until the next load may be due, also of what has not come yet.
         """
         seen = self._seen_messages
         status = self._batcher.status()
@@ -66,4 +69,7 @@ class Due:
         if self._seen_messages >= self._policy.max_messages:
             return 0.0
         due_at = self.at(status)
-        return None if due_at is None else (due_at - self._clock.now()).total_seconds()
+        if due_at is None:
+            # What comes from now on is due no earlier.
+            return max(self._policy.max_age.total_seconds(), _IDLE_SECONDS)
+        return (due_at - self._clock.now()).total_seconds()

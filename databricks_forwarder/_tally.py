@@ -40,10 +40,12 @@ class Tally:
     oldest_received_at: datetime | None = None
     newest_received_at: datetime | None = None
 
-    def saw(self, received_at: datetime) -> None:
+    def saw(self, received_at: datetime | None) -> None:
         """
-        Take in when a record was received.
+        Take in when a record was received; a source of Spark's may not tell.
         """
+        if received_at is None:
+            return
         self.oldest_received_at = min(
             self.oldest_received_at or received_at, received_at
         )

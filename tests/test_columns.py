@@ -40,9 +40,9 @@ IDENTITIES = next(
 )
 
 
-def column(shape: Shape, values: list[Any]) -> tuple[list[Any], list[Any]]:
+def built(shape: Shape, values: list[Any]) -> tuple[pa.Array, list[Any]]:
     """
-    The column of *values* in Python, and what was rescued in order of telling.
+    The column of *values*, and what was rescued in order of telling.
     """
     rescued: list[Any] = []
     array = build(
@@ -53,6 +53,14 @@ def column(shape: Shape, values: list[Any]) -> tuple[list[Any], list[Any]]:
     array.validate(full=True)
 
     assert (arrow_type(shape), len(values)) == (array.type, len(array))
+    return array, rescued
+
+
+def column(shape: Shape, values: list[Any]) -> tuple[list[Any], list[Any]]:
+    """
+    The column of *values* in Python, and what was rescued in order of telling.
+    """
+    array, rescued = built(shape, values)
     return array.to_pylist(maps_as_pydicts="strict"), rescued
 
 
@@ -309,8 +317,11 @@ def test_a_map_of_maps_keeps_both() -> None:
     A map of maps keeps null and empty groups apart.
     """
     values = [{"7": {"a": "x"}, "8": None, "9": {}}, None, {}]
+    array, rescued = built(Entries(Entries(Leaf("json"))), values)
 
-    assert (values, []) == column(Entries(Entries(Leaf("json"))), values)
+    # As pairs: pyarrow before 22 spells no maps in maps as dictionaries.
+    pairs = [[("7", [("a", "x")]), ("8", None), ("9", [])], None, []]
+    assert (pairs, []) == (array.to_pylist(), rescued)
 
 
 def test_a_rescued_entry_is_named_by_its_row_and_its_escaped_key() -> None:

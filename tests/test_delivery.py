@@ -12,8 +12,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "explanation" / "delivery.md"
 PIPELINE = ROOT / "databricks_forwarder" / "_pipeline.py"
+# The walk, and what it has in rooms of their own.
+WALK = (
+    PIPELINE,
+    PIPELINE.with_name("_announcing.py"),
+    PIPELINE.with_name("_leftovers.py"),
+)
 
-PARTS = ("self.batcher.", "self.router.", "self.stager.", "self.loader.")
+PARTS = ("batcher.", "router.", "stager.", "loader.")
 # What hands parts on, or writes files and notes itself.
 BY_NAME = {
     "ask",
@@ -28,20 +34,24 @@ NOTES = {"load.note", "load.note_staged", "load.failed"}
 CRASHES = ROOT / "tests" / "journeys" / "test_crashes.py"
 # Calls that the walk makes by another's hand.
 BY_ANOTHER = {
-    "self.batcher.erasures": "suppressions_of",
-    "self.batcher.note": "load.note",
-    "self.router.route": "ask",
+    "batcher.erasures": "suppressions_of",
+    "batcher.note": "load.note",
+    "router.route": "ask",
 }
-# It has no effect of its own.
-NAMED_ONLY = {"self.batcher.id"}
+# They have no effect of their own.
+NAMED_ONLY = {"batcher.id", "router.group"}
 
 
 def functions() -> list[ast.FunctionDef]:
     """
     List all functions of the walk.
     """
-    tree = ast.parse(PIPELINE.read_text())
-    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    return [
+        node
+        for path in WALK
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef)
+    ]
 
 
 def effects(function: ast.FunctionDef) -> Iterator[str]:
@@ -49,9 +59,8 @@ def effects(function: ast.FunctionDef) -> Iterator[str]:
     Give what *function* calls, or hands on to be called, that has an effect.
     """
     for node in ast.walk(function):
-        spelled = (
-            ast.unparse(node) if isinstance(node, (ast.Attribute, ast.Name)) else ""
-        )
+        is_name = isinstance(node, (ast.Attribute, ast.Name))
+        spelled = ast.unparse(node).removeprefix("self.") if is_name else ""
         is_of_a_part = spelled.startswith(PARTS) and spelled not in NAMED_ONLY
         if is_of_a_part or spelled in NOTES | BY_NAME:
             yield spelled
@@ -63,7 +72,7 @@ def rows() -> set[tuple[str, str]]:
     """
     told = set()
     for cell in re.findall(r"^\| (`.+?) \|", PAGE.read_text(), re.MULTILINE):
-        spelled = re.findall(r"`([^`]+)`", cell.partition(":")[0])
+        spelled = re.findall(r"`(?:self\.)?([^`]+)`", cell.partition(":")[0])
         names = {each.name for each in functions()}
         told |= {
             (function, effect)
@@ -96,7 +105,7 @@ def test_each_call_that_is_died_beside_is_told() -> None:
         for node in ast.parse(CRASHES.read_text()).body
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "CALLS"
     )
-    spelled = [f"self.{part}.{method}" for part, method in calls]
+    spelled = [f"{part}.{method}" for part, method in calls]
     told = {effect for _, effect in rows()}
 
     assert [] == [each for each in spelled if BY_ANOTHER.get(each, each) not in told]

@@ -4,39 +4,178 @@ What is told about the package, and what is in the wheel.
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
+import tarfile
+from email.parser import HeaderParser
 from importlib import metadata
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
+from project_file import ROOT, requirements
 
 import databricks_forwarder
 
-ROOT = Path(__file__).parents[1]
+NEEDS_GIT = pytest.mark.skipif(
+    shutil.which("git") is None, reason="tags are git's, and there is no git"
+)
+
+
+def build(source: Path, target: str, place: Path) -> Path:
+    """
+    Build a wheel or a sdist of the project in *source*; tell where it is.
+    """
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", place],
+        cwd=source,
+        check=True,
+        capture_output=True,
+    )
+    (built,) = place.iterdir()
+    return built
+
+
+def git(source: Path, *words: str) -> None:
+    """
+    Run git in *source*, with none of the settings of whoever runs it.
+    """
+    person = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.com"]
+    nobodys = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
+    clean = {key: value for key, value in os.environ.items() if key[:4] != "GIT_"}
+    subprocess.run(
+        ["git", *person, *words],
+        cwd=source,
+        env=clean | nobodys,
+        check=True,
+        capture_output=True,
+    )
+
+
+def told_version(built: Path) -> str:
+    """
+    Read the version in the metadata of a wheel or a sdist.
+    """
+    return str(HeaderParser().parsestr(told(built))["Version"])
+
+
+def told(built: Path) -> str:
+    """
+    Read the metadata of a wheel or a sdist.
+    """
+    if built.suffix == ".whl":
+        with ZipFile(built) as archive:
+            (name,) = (each for each in archive.namelist() if "/METADATA" in each)
+            return archive.read(name).decode()
+    with tarfile.open(built) as archive:
+        (name,) = (each for each in archive.getnames() if "/PKG-INFO" in each)
+        member = archive.extractfile(name)
+        assert member is not None
+        return member.read().decode()
+
+
+def sections(version: Version, changelog: str) -> set[str]:
+    """
+    Find the changelog's section for *version*: of a release, its own.
+    """
+    headings = {
+        line.removeprefix("## ").split(" ")[0].strip("[]")
+        for line in changelog.splitlines()
+        if line.startswith("## ")
+    }
+    return headings & {"Unreleased" if version.is_devrelease else str(version)}
 
 
 @pytest.fixture(name="wheel", scope="module")
 def _wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", place],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-    )
-    (wheel,) = place.glob("*.whl")
-    return wheel
+    return build(ROOT, "wheel", tmp_path_factory.mktemp("wheel"))
 
 
-def test_version_is_three_numbers() -> None:
+@pytest.fixture(name="source")
+def _source(tmp_path: Path) -> Path:
     """
-    The version is three numbers, as semantic versioning has it.
+    The package and what it is built with, without any git.
     """
-    version = metadata.version("databricks-forwarder")
+    source = tmp_path / "source"
+    bare = shutil.ignore_patterns("__pycache__")
+    package = "databricks_forwarder"
+    shutil.copytree(ROOT / package, source / package, ignore=bare)
+    for name in ("pyproject.toml", "README.md", "LICENSE", ".gitignore"):
+        shutil.copy(ROOT / name, source)
+    return source
 
-    assert [True, True, True] == [part.isdigit() for part in version.split(".")]
+
+@pytest.fixture(name="committed")
+def _committed(source: Path) -> Path:
+    """
+    The same in a repository of its own, with one commit and no tag.
+    """
+    git(source, "init")
+    git(source, "add", ".")
+    git(source, "commit", "--message", "Begin")
+    return source
+
+
+@NEEDS_GIT
+@pytest.mark.parametrize("target", ["wheel", "sdist"])
+def test_version_is_the_tags(committed: Path, tmp_path: Path, target: str) -> None:
+    """
+    What is built from a tag has the version that the tag says.
+    """
+    git(committed, "tag", "v1.2.3")
+
+    assert "1.2.3" == told_version(build(committed, target, tmp_path / "dist"))
+
+
+@NEEDS_GIT
+def test_sdist_keeps_its_version(committed: Path, tmp_path: Path) -> None:
+    """
+    A wheel that is built from a sdist has the sdist's version, without git.
+    """
+    git(committed, "tag", "v1.2.3")
+    with tarfile.open(build(committed, "sdist", tmp_path / "sdist")) as archive:
+        archive.extractall(tmp_path / "unpacked", filter="data")
+    (unpacked,) = (tmp_path / "unpacked").iterdir()
+
+    assert "1.2.3" == told_version(build(unpacked, "wheel", tmp_path / "wheel"))
+
+
+@NEEDS_GIT
+def test_version_after_a_tag_comes_before_the_next(
+    committed: Path, tmp_path: Path
+) -> None:
+    """
+    What is built after a tag is older than the next release, and names its commit.
+    """
+    git(committed, "tag", "v1.2.3")
+    git(committed, "commit", "--allow-empty", "--message", "Go on")
+    version = Version(told_version(build(committed, "wheel", tmp_path / "dist")))
+
+    assert Version("1.2.3") < version < Version("1.2.4")
+    assert str(version.local).startswith("g")
+
+
+@NEEDS_GIT
+def test_version_without_tags_is_older_than_all(
+    committed: Path, tmp_path: Path
+) -> None:
+    """
+    A repository without tags, as a shallow clone is, builds what no release is.
+    """
+    version = Version(told_version(build(committed, "wheel", tmp_path / "dist")))
+
+    assert (True, "0.0.1") == (version.is_devrelease, version.base_version)
+
+
+def test_version_without_git_is_zero(source: Path, tmp_path: Path) -> None:
+    """
+    A copy of the files that has no git beside it can be built all the same.
+    """
+    assert "0.0.0" == told_version(build(source, "wheel", tmp_path / "dist"))
 
 
 def test_package_tells_its_version() -> None:
@@ -46,18 +185,26 @@ def test_package_tells_its_version() -> None:
     assert metadata.version("databricks-forwarder") == databricks_forwarder.__version__
 
 
-def test_newest_released_version_is_in_the_changelog() -> None:
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [("0.2.0", {"0.2.0"}), ("0.3.0", set()), ("0.2.1.dev4+g1234567", {"Unreleased"})],
+)
+def test_headings_of_a_version_are_found(version: str, expected: set[str]) -> None:
     """
-    The changelog has a section for what is coming, or for this version.
+    A release has a section of its own, what comes before it the unreleased one.
     """
-    version = metadata.version("databricks-forwarder")
-    headings = {
-        line.removeprefix("## ").split(" ")[0].strip("[]")
-        for line in (ROOT / "CHANGELOG.md").read_text().splitlines()
-        if line.startswith("## ")
-    }
+    changelog = "# Changelog\n\n## Unreleased\n\n## [0.2.0] - 2026-12-01\n"
 
-    assert headings & {"Unreleased", version}
+    assert expected == sections(Version(version), changelog)
+
+
+def test_this_version_is_in_the_changelog() -> None:
+    """
+    The changelog has a section for this version, or for what is coming.
+    """
+    version = Version(metadata.version("databricks-forwarder"))
+
+    assert sections(version, (ROOT / "CHANGELOG.md").read_text())
 
 
 def test_oldest_python_is_the_oldest_classifier() -> None:
@@ -84,6 +231,16 @@ def test_each_extra_of_an_error_exists() -> None:
     )
 
     assert {"lake", "cli", "otel", "spark", "testing"} == extras
+
+
+def test_wheel_asks_for_what_the_project_does(wheel: Path) -> None:
+    """
+    The wheel requires the dependencies of pyproject.toml, each extra its own.
+    """
+    expected = {str(each) for some in requirements().values() for each in some}
+    requires = HeaderParser().parsestr(told(wheel)).get_all("Requires-Dist", [])
+
+    assert expected == {str(Requirement(each)) for each in requires}
 
 
 def test_wheel_is_pure(wheel: Path) -> None:

@@ -4,6 +4,7 @@ The names that users may rely on.
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import pkgutil
@@ -23,6 +24,12 @@ MODULES = sorted(
     )
     if not info.ispkg and not info.name.endswith(".__main__")
 )
+
+PUBLIC_MODULES = [
+    name
+    for name in MODULES
+    if not any(part.startswith("_") for part in name.split("."))
+]
 
 
 def test_public_names_are_sorted() -> None:
@@ -60,14 +67,12 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         databricks_forwarder.no_such_name  # noqa: B018  # looking is the test
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", PUBLIC_MODULES)
 def test_each_module_lists_its_names(name: str) -> None:
     """
     A public module has an `__all__` that is sorted and true.
     """
     module = importlib.import_module(name)
-    if any(part.startswith("_") for part in name.split(".")):
-        return
     names = module.__all__
 
     assert sorted(names, key=_as_linted) == list(names)
@@ -134,15 +139,71 @@ def test_a_circle_of_imports_is_found(
         import_order("circular")
 
 
-def test_public_classes_are_documented() -> None:
+def bare_names(name: str) -> list[str]:
     """
-    Every public name of the package's front has a docstring.
+    The public names of a module, and of its classes, that have no docstring.
     """
-    bare = [
-        name
-        for name in databricks_forwarder.__all__
-        if not name.startswith("__")
-        and not inspect.getdoc(getattr(databricks_forwarder, name))
-    ]
+    module = importlib.import_module(name)
+    public = {each: getattr(module, each) for each in module.__all__}
+    documented = {
+        each: value
+        for each, value in public.items()
+        if inspect.isclass(value) or inspect.isroutine(value)
+    }
+    members = {
+        f"{each}.{member}": getattr(value, member)
+        for each, value in documented.items()
+        if inspect.isclass(value)
+        for member, defined in vars(value).items()
+        if member[0] != "_"
+        and (inspect.isroutine(defined) or isinstance(defined, property))
+    }
+    all_names = documented | members
+    return [each for each, value in all_names.items() if not inspect.getdoc(value)]
 
-    assert [] == bare
+
+@pytest.mark.parametrize("name", ["databricks_forwarder", *PUBLIC_MODULES])
+def test_each_public_name_is_documented(name: str) -> None:
+    """
+    A public class, function, method or property has a docstring.
+    """
+    assert [] == bare_names(name)
+
+
+def test_a_name_without_a_docstring_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A function is looked at, and each kind of a class's members.
+    """
+    (tmp_path / "undocumented.py").write_text(
+        """
+__all__ = ["One", "told", "two"]
+
+class One:
+    def method(self): ...
+    @property
+    def fact(self): ...
+    @classmethod
+    def made(cls): ...
+    def _inner(self): ...
+
+def told(): "Told."
+def two(): ...
+"""
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+    assert ["One", "two", "One.method", "One.fact", "One.made"] == bare_names(
+        "undocumented"
+    )
+
+
+def test_each_public_name_is_in_code_that_is_typed() -> None:
+    """
+    The code that two type checkers look at uses every name of the front.
+    """
+    code = (Path(__file__).parent / "typed" / "hosts.py").read_text()
+    used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+
+    assert set() == set(databricks_forwarder.__all__) - used

@@ -53,7 +53,7 @@ class Rest:
     def __init__(
         self, endpoint: Endpoint, tokens: TokenSource, clock: Clock, *, breadth: int
     ) -> None:
-        self.client_id = tokens.client_id
+        self.client_id: str = tokens.client_id
         self._url = endpoint.url
         self._tokens = tokens
         self._clock = clock

@@ -56,13 +56,13 @@ class DatabricksClient:
         self.endpoint = endpoint
         self.clock = clock
         self.breadth = breadth
-        self.volume = self.table(_VOLUME)
-        self.tokens = TokenSource(
+        self.volume: Name = self.table(_VOLUME)
+        self.tokens: TokenSource = TokenSource(
             endpoint, settings.client_id, settings.client_secret, clock
         )
         self._rest = Rest(endpoint, self.tokens, clock, breadth=breadth)
-        self.files = VolumeFiles(self._rest, breadth=breadth)
-        self.warehouse = Warehouse(
+        self.files: VolumeFiles = VolumeFiles(self._rest, breadth=breadth)
+        self.warehouse: Warehouse = Warehouse(
             endpoint,
             settings.warehouse_id,
             self.tokens,

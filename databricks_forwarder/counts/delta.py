@@ -96,7 +96,7 @@ class DeltaEventCounts:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self._engine = _engine()
         # Absolute, so that it stays the same when the process changes folder.
-        self.folder = Path(folder).absolute()
+        self.folder: Path = Path(folder).absolute()
         self._counts = self.folder / "_forwarder_event_counts"
         self._names = self.folder / "_forwarder_tables"
 

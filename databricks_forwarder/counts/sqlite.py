@@ -69,7 +69,7 @@ class SqliteEventCounts:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         # Absolute, so that it stays the same when the process changes folder.
-        self.path = Path(path).absolute()
+        self.path: Path = Path(path).absolute()
         with self._connection("open", mode="rwc") as connection:
             if is_new(connection, self.path):
                 connection.execute("PRAGMA journal_mode = WAL")

@@ -65,7 +65,8 @@ class _Object(
     It holds a person's data, so its repr is the plain one.
     """
 
-    __repr__ = object.__repr__
+    def __repr__(self) -> str:
+        return object.__repr__(self)
 
 
 # -- parts of a batch and of its events ------------------------------------
@@ -666,7 +667,7 @@ def _union_of_bodies() -> type[EventData]:
     return cast("type[EventData]", made)
 
 
-AnyEventData = _union_of_bodies()
+AnyEventData: type[EventData] = _union_of_bodies()
 
 
 def body_of(event_type: str | None) -> type[EventData]:

@@ -27,7 +27,8 @@ class DecodedEvent(msgspec.Struct, gc=False):
     data: EventData | None
     rescued: dict[str, Any] | None = None
 
-    __repr__ = object.__repr__
+    def __repr__(self) -> str:
+        return object.__repr__(self)
 
 
 class DecodedBatch(msgspec.Struct, gc=False):
@@ -44,7 +45,8 @@ class DecodedBatch(msgspec.Struct, gc=False):
     events: list[DecodedEvent]
     rescued: dict[str, Any] | None = None
 
-    __repr__ = object.__repr__
+    def __repr__(self) -> str:
+        return object.__repr__(self)
 
 
 def escaped(key: str) -> str:

@@ -88,7 +88,7 @@ class MemoryForwarder(Forwarder):
         observer: Observer | Sequence[Observer] | None = None,
         **routing: Any,
     ) -> None:
-        self.memory = memory or Memory()
+        self.memory: Memory = memory or Memory()
         self._faults = {part: Faults() for part in _PARTS}
         self._parts = self._make_parts(
             router

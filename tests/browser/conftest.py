@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 from lived import live
@@ -24,25 +25,34 @@ if TYPE_CHECKING:
 _PROGRAMS = ("chromium-headless-shell", "chromium", "google-chrome")
 
 
-def _missing(what: str) -> None:
+def _missing(what: str) -> NoReturn:
     if os.environ.get("REPORT_BROWSER") == "required":
         pytest.fail(f"{what} is missing, and the environment requires it")
     pytest.skip(f"{what} is missing: `nox -s browser` has it")
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
+def program() -> str:
+    """
+    The browser's program, if it and what leads it are there.
+    """
+    named = os.environ.get("CHROMIUM")
+    found = named or next(filter(None, map(shutil.which, _PROGRAMS)), None)
+    if found is None:
+        _missing("Chromium")
+    if find_spec("playwright") is None:
+        _missing("Playwright")
+    return str(found)
+
+
+# What leads it keeps an event loop running in this thread: no longer than needed.
+@pytest.fixture(scope="module")
+def chromium(program: str) -> Iterator[Any]:
     """
     A browser of Debian's own, that Playwright leads.
     """
-    named = os.environ.get("CHROMIUM")
-    program = named or next(filter(None, map(shutil.which, _PROGRAMS)), None)
-    if program is None:
-        _missing("Chromium")
-    try:
-        from playwright.sync_api import sync_playwright  # noqa: PLC0415 (not everywhere)
-    except ImportError:
-        _missing("Playwright")
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 (not everywhere)
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program)
         yield browser
@@ -50,7 +60,7 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def lived(chromium: object, tmp_path_factory: pytest.TempPathFactory) -> Report:
+def lived(program: object, tmp_path_factory: pytest.TempPathFactory) -> Report:
     """
     A report after two weeks; made only where there is a browser to show it.
     """

@@ -64,6 +64,11 @@ DRIVER_ERRORS = [
 ]
 
 
+# Earlier drivers don't have it; fates go by the name.
+_REYDEN = "ReydenThriftUnsupportedError"
+REYDEN = getattr(exc, _REYDEN, None) or type(_REYDEN, (exc.DatabaseError,), {})
+
+
 def test_driver_errors_are_all_there() -> None:
     """
     The driver has the exception classes that the table was made for.
@@ -71,7 +76,7 @@ def test_driver_errors_are_all_there() -> None:
     names = {kind.__name__ for kind in DRIVER_ERRORS}
 
     assert names <= set(FATES), "a class without a fate"
-    assert len(names) >= 22
+    assert len(names) >= 18, "fewer than the lowest driver has"
 
 
 @pytest.mark.parametrize("kind", DRIVER_ERRORS, ids=lambda kind: kind.__name__)
@@ -183,7 +188,7 @@ POOL = urllib3.HTTPSConnectionPool("127.0.0.1", 1)
         (TTransportException(4, "end of file"), UnknownOutcomeError),
         (TApplicationException(6, "Internal error"), UnknownOutcomeError),
         (ImportError("databricks-sql-kernel"), SetupError),
-        (exc.ReydenThriftUnsupportedError("KP001"), SetupError),
+        (REYDEN("KP001"), SetupError),
         (exc.RequestError("e", {}, None, SetupError("no such secret")), SetupError),
     ],
 )

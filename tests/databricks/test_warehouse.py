@@ -71,12 +71,13 @@ def join_since(before: set[threading.Thread]) -> None:
 
 def test_a_statement_gives_its_rows(warehouse: Warehouse) -> None:
     """
-    Rows are plain tuples of what was selected.
+    Rows are tuples of what was selected, whose members have names as well.
     """
     rows = warehouse.run("SELECT 1 AS one, 'a' AS letter UNION ALL SELECT 2, NULL")
 
     assert [(1, "a"), (2, None)] == sorted(rows)
-    assert {tuple} == {type(row) for row in rows}
+    assert all(isinstance(row, tuple) for row in rows)
+    assert {"one", "letter"} == {*rows[0].asDict()}  # type: ignore[attr-defined]
 
 
 def test_a_statement_without_result_gives_no_rows(warehouse: Warehouse) -> None:

@@ -4,14 +4,18 @@ When a load is due: 90 minutes or 100 000 messages, whichever comes first.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 from walking import COMPOSITIONS, Composition, batch, custom
 
 from databricks_forwarder import Forwarder, UploadPolicy
+from databricks_forwarder._worker import Worker
+from databricks_forwarder.facts import Fact, LoadCommitted
 from databricks_forwarder.model import Account
 from databricks_forwarder.routers.function import FunctionRouter
 
@@ -176,3 +180,60 @@ def test_what_is_overdue_is_due_now(
     composition.clock.advance(hours=5)
 
     assert receipt.received_at + timedelta(minutes=90) == forwarder.status().due_at
+
+
+@pytest.mark.parametrize(
+    ("max_age", "seconds"),
+    [(timedelta(seconds=8), 8.0), (timedelta(milliseconds=5), 1.0)],
+)
+def test_an_idle_forwarder_looks_again_when_what_comes_may_be_due(
+    composition: Composition, max_age: timedelta, seconds: float
+) -> None:
+    """
+    It sleeps no longer than what comes right now may wait, and never spins.
+    """
+    with composition.forwarder(policy=UploadPolicy(max_age=max_age)) as forwarder:
+        assert seconds == forwarder._due.in_seconds()
+
+
+class Committed:
+    """
+    Waits for a load to be committed.
+    """
+
+    def __init__(self) -> None:
+        self.rows = SimpleQueue[int]()
+
+    def observe(self, fact: Fact, /) -> None:
+        """
+        Take note of how much was loaded.
+        """
+        if isinstance(fact, LoadCommitted):
+            self.rows.put(fact.loaded)
+
+
+def test_what_comes_while_the_thread_sleeps_is_loaded_when_it_is_due(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A thread that found nothing does not sleep over what comes after that.
+    """
+    committed, sleeps = Committed(), threading.Event()
+    pause = Worker._pause
+
+    def paused(worker: Worker, seconds: float) -> None:
+        sleeps.set()
+        pause(worker, seconds)
+
+    monkeypatch.setattr(Worker, "_pause", paused)
+    with Forwarder.for_lake(
+        tmp_path / "lake",
+        spool=tmp_path / "spool.db",
+        policy=UploadPolicy(max_age=timedelta(milliseconds=100)),
+        observer=committed,
+    ) as forwarder:
+        forwarder.start()
+        assert sleeps.wait(30)
+        forwarder.submit(batch(custom("Buy")))
+
+        assert 1 == committed.rows.get(timeout=30)

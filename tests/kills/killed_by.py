@@ -34,6 +34,7 @@ CALLS: Mapping[tuple[str, str], tuple[int, ...]] = {
     ("loader", "load"): (1, 2, 3),
     ("router", "loaded"): (1, 2),
     ("batcher", "park"): (1,),
+    ("loader", "small_files"): (1,),
     ("batcher", "commit"): (1, 2),
     ("stager", "discard"): (1, 2),
 }

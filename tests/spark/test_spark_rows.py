@@ -17,7 +17,7 @@ from hypothesis import settings as hypothesis_settings
 from streams import AT, as_source, compared, read, stream, walked
 from walking import batch, custom
 
-from databricks_forwarder import _chunks
+from databricks_forwarder import _portions
 from databricks_forwarder._codec import to_text
 from databricks_forwarder._databricks.types import from_sql_type, to_sql_type
 from databricks_forwarder._spark.rows import (
@@ -189,7 +189,7 @@ def test_a_batch_that_comes_in_pieces_has_all_its_keys(
     """
     A batch whose rows are too much at once is cut, and no event loses its key.
     """
-    monkeypatch.setattr(_chunks, "_CHUNK_ROW_BYTES", 2_000)
+    monkeypatch.setattr(_portions, "_CHUNK_ROW_BYTES", 2_000)
     names = [f"Event {number:02d}" for number in range(30)]
     rows = read([batch(*map(custom, names))])
 

@@ -53,22 +53,40 @@ class HandedOut(Protocol):
     """
 
     @property
-    def load_id(self) -> LoadId: ...
+    def load_id(self) -> LoadId:
+        """
+        The load's name.
+        """
 
     @property
-    def offsets(self) -> OffsetRange: ...
+    def offsets(self) -> OffsetRange:
+        """
+        The range of its records.
+        """
 
     @property
-    def message_count(self) -> int: ...
+    def message_count(self) -> int:
+        """
+        Messages of all its records.
+        """
 
     @property
-    def attempt(self) -> int: ...
+    def attempt(self) -> int:
+        """
+        Which try it is, from 1 on.
+        """
 
     @property
-    def notes(self) -> Mapping[str, str]: ...
+    def notes(self) -> Mapping[str, str]:
+        """
+        What is noted with it, by key.
+        """
 
     @property
-    def records(self) -> Iterable[Record | DamagedRecord]: ...
+    def records(self) -> Iterable[Record | DamagedRecord]:
+        """
+        Its records, in order.
+        """
 
 
 def payload(name: str, message_count: int = 1) -> Payload:

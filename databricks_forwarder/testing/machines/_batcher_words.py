@@ -28,21 +28,33 @@ __all__ = ["payload_of", "picked", "record_at", "refused", "report_of", "told"]
 
 
 def payload_of(number: int, message_count: int) -> Payload:
+    """
+    Make a payload that its number tells from others.
+    """
     # Over two lines, and not in ASCII alone, as JSON may be.
     return Payload(f'{{"number":\n{number}, "größe": "☃"}}'.encode(), message_count)
 
 
 def record_at(offset: int) -> Any:
+    """
+    Make a record with an offset, as the queue would.
+    """
     queue = Queue("", next_offset=offset)
     queue.append([payload_of(offset, 1)], NOON, {})
     return queue.waiting[0]
 
 
 def picked(items: Sequence[Any], pick: int) -> Any:
+    """
+    Pick one of *items* by any number.
+    """
     return items[pick % len(items)]
 
 
 def told(lease: Lease) -> tuple[Any, ...]:
+    """
+    Spell a lease as values that can be compared; its records are read twice.
+    """
     records, again = list(lease.records), list(lease.records)
     assert records == again
     return (
@@ -107,6 +119,9 @@ def report_of(
 
 
 def refused(error: type[Exception], call: Callable[[], object]) -> None:
+    """
+    See that *call* raises *error*.
+    """
     with suppress(error):
         call()
         msg = f"{error.__name__} was to be raised"

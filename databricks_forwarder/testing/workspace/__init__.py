@@ -13,7 +13,7 @@ try:
         SeenRequest,
         Workspace,
     )
-except ModuleNotFoundError as error:
-    raise MissingExtraError("the workspace on loopback", "testing") from error
+except ModuleNotFoundError as _error:
+    raise MissingExtraError("the workspace on loopback", "testing") from _error
 
 __all__ = ["Fault", "RefusedError", "SeenRequest", "Workspace"]

@@ -59,7 +59,7 @@ class WorkspaceLifetime:
         if token_seconds < 1:
             msg = f"token_seconds must be at least 1, not {token_seconds}"
             raise ValueError(msg)
-        self.settings = DatabricksSettings(
+        self.settings: DatabricksSettings = DatabricksSettings(
             deployment_name="loopback",
             warehouse_id=_WAREHOUSE_ID,
             client_id=client_id,
@@ -68,7 +68,7 @@ class WorkspaceLifetime:
             schema_name=schema,
             events_threshold=events_threshold,
         )
-        self.faults = Faults()
+        self.faults: Faults = Faults()
         self._root = root
         self._clock = clock or SystemClock()
         self._bare = bare
