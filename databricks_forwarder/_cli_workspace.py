@@ -4,15 +4,14 @@ A workspace, as the command line is told of it.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
-
-import attrs
 
 from databricks_forwarder._cli_router import router_of
 from databricks_forwarder._forwarder import Forwarder
 from databricks_forwarder.errors import ConfigurationError
 from databricks_forwarder.mparticle.names import common_name
-from databricks_forwarder.settings import DatabricksSettings, Endpoint
+from databricks_forwarder.settings import DatabricksSettings, Endpoint, place_of
 
 if TYPE_CHECKING:
     import argparse
@@ -89,7 +88,7 @@ def schema_name(arguments: argparse.Namespace) -> str:
 
 def workspace_of(arguments: argparse.Namespace) -> tuple[DatabricksSettings, Endpoint]:
     """
-    Read the settings from the environment, and the endpoint from the options.
+    Read the settings from the environment; of the endpoint options go first.
 
     A secret has no place among arguments: other users of a machine see them.
 
@@ -100,20 +99,25 @@ def workspace_of(arguments: argparse.Namespace) -> tuple[DatabricksSettings, End
         msg = "the schema of a workspace is what DATABRICKS_FORWARDER_SCHEMA_NAME says"
         raise ConfigurationError(msg)
     settings = DatabricksSettings.from_env()
-    endpoint = settings.endpoint
+    environ = {**os.environ, **_said(arguments)}
+    return settings, Endpoint.from_env(environ=environ)
+
+
+def _said(arguments: argparse.Namespace) -> dict[str, str]:
+    """
+    The options as the variables that they go before.
+    """
+    said = {}
+    for name in ("endpoint", "ca_file", "proxy"):
+        value = getattr(arguments, name)
+        if value == "":
+            msg = f"--{name.replace('_', '-')} is empty"
+            raise ConfigurationError(msg)
+        if value is not None:
+            said[f"DATABRICKS_FORWARDER_{name.upper()}"] = value
     if arguments.endpoint is not None:
-        endpoint = _endpoint(arguments.endpoint)
-    return settings, attrs.evolve(
-        endpoint, ca_file=arguments.ca_file, proxy=arguments.proxy
-    )
-
-
-def _endpoint(text: str) -> Endpoint:
-    host, colon, port = text.partition(":")
-    if colon and not (port.isascii() and port.isdigit()):
-        msg = f"--endpoint must be HOST or HOST:PORT, not {text!r}"
-        raise ConfigurationError(msg)
-    return Endpoint(host, port=int(port or 443))
+        place_of(arguments.endpoint, "--endpoint")
+    return said
 
 
 def require_no_place(arguments: argparse.Namespace) -> None:

@@ -24,6 +24,7 @@ __all__ = [
     "Secret",
     "UploadPolicy",
     "host_of",
+    "place_of",
 ]
 
 
@@ -245,12 +246,66 @@ class Endpoint:
             msg = "proxy must begin with http:// or https://, such as http://proxy:3128"
             raise ConfigurationError(msg)
 
+    @classmethod
+    def from_env(
+        cls,
+        prefix: str = "DATABRICKS_FORWARDER_",
+        *,
+        environ: Mapping[str, str] = os.environ,
+    ) -> Endpoint:
+        """
+        Read from environment variables, when the host says so, where it is.
+
+        Without any of them it is the workspace's own host, so a service can
+        always hand this beside `DatabricksSettings.from_env`.
+
+        Args:
+            prefix: What the names begin with. ``ENDPOINT`` is HOST or
+                HOST:PORT, without it the host of ``DEPLOYMENT_NAME``;
+                ``CA_FILE`` and ``PROXY`` are the attributes.
+            environ: Where to look.
+
+        Raises:
+            ConfigurationError: Nothing says which workspace, or a value is
+                wrong.
+        """
+        told, deployment = f"{prefix}ENDPOINT", f"{prefix}DEPLOYMENT_NAME"
+        if environ.get(told):
+            host, port = place_of(environ[told], told)
+        elif environ.get(deployment):
+            host, port = host_of(environ[deployment]), 443
+        else:
+            msg = (
+                f"one of these environment variables must be set: {deployment}, {told}"
+            )
+            raise ConfigurationError(msg)
+        ca_file, proxy = environ.get(f"{prefix}CA_FILE"), environ.get(f"{prefix}PROXY")
+        return cls(host, port=port, ca_file=ca_file or None, proxy=proxy or None)
+
     @property
     def url(self) -> str:
         """
         ``https://host``, with the port if it is not 443; no slash at the end.
         """
         return f"https://{self.host}" + (f":{self.port}" if self.port != 443 else "")
+
+
+def place_of(text: str, name: str) -> tuple[str, int]:
+    """
+    Take HOST or HOST:PORT apart.
+
+    Args:
+        text: What was told.
+        name: Where it was told, for the sentence.
+
+    Raises:
+        ConfigurationError: It is neither.
+    """
+    host, colon, port = text.partition(":")
+    if not host or (colon and not (port.isascii() and port.isdigit())):
+        msg = f"{name} must be HOST or HOST:PORT, not {text!r}"
+        raise ConfigurationError(msg)
+    return host, int(port or 443)
 
 
 def _is_host(value: object) -> bool:

@@ -14,7 +14,7 @@ from secrets import compare_digest
 from typing import Annotated
 
 import uvicorn
-from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPBasic, HTTPBasicCredentials
 
@@ -23,17 +23,26 @@ from databricks_forwarder.bulk import split_array
 from databricks_forwarder.errors import BatcherFullError, PayloadError
 
 MAX_BYTES = 256 * 1024  # of a request, as mParticle has it
+MAX_SPOOL_BYTES = 2**30
 RETRY = {"Retry-After": "60"}
 
 
-def create_app(make: Callable[[], Forwarder], key: str, secret: str) -> FastAPI:
+def create_app(
+    make: Callable[[], Forwarder],
+    key: str,
+    secret: str,
+    max_spool_bytes: int = MAX_SPOOL_BYTES,
+) -> FastAPI:
     wanted = f"{key}:{secret}".encode()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, AsyncForwarder]]:
-        async with await AsyncForwarder.open(make) as forwarder:
-            forwarder.start()
+        forwarder = await AsyncForwarder.open(make)
+        forwarder.start()
+        try:
             yield {"forwarder": forwarder}
+        finally:
+            # What is left is a line in the log.
             await forwarder.close(timeout_seconds=20)
 
     async def sign_in(
@@ -43,19 +52,32 @@ def create_app(make: Callable[[], Forwarder], key: str, secret: str) -> FastAPI:
         if not compare_digest(f"{given.username}:{given.password}".encode(), wanted):
             raise HTTPException(403)
 
-    app = FastAPI(lifespan=lifespan, dependencies=[Depends(sign_in)], openapi_url=None)
+    api = APIRouter(prefix="/v2", dependencies=[Depends(sign_in)])
 
-    @app.post("/v2/events")
+    @api.post("/events")
     async def events(request: Request) -> Response:
         await request.state.forwarder.submit(await body_of(request))
         return Response(status_code=202)
 
-    @app.post("/v2/bulkevents")
+    @api.post("/bulkevents")
     async def bulk_events(request: Request) -> Response:
         batches = split_array(await body_of(request))
         await request.state.forwarder.submit_many(batches)
         return Response(status_code=202)
 
+    app = FastAPI(lifespan=lifespan, openapi_url=None)
+
+    @app.get("/healthz")
+    async def healthz() -> Response:
+        return Response()
+
+    @app.get("/readyz")
+    async def readyz(request: Request) -> Response:
+        status = await request.state.forwarder.status()
+        has_room = status.stored_bytes + MAX_BYTES <= max_spool_bytes
+        return Response(status_code=200 if has_room else 503)
+
+    app.include_router(api)
     app.exception_handler(ForwarderError)(refused)
     return app
 
@@ -79,7 +101,9 @@ async def refused(_: Request, error: Exception) -> Response:
 
 def from_environment() -> FastAPI:
     def make() -> Forwarder:
-        return Forwarder.for_lake("lake", spool="spool.db", max_spool_bytes=2**30)
+        return Forwarder.for_lake(
+            "lake", spool="spool.db", max_spool_bytes=MAX_SPOOL_BYTES
+        )
 
     return create_app(make, os.environ["RECEIVER_KEY"], os.environ["RECEIVER_SECRET"])
 

@@ -12,7 +12,7 @@ import signal
 import sys
 from secrets import compare_digest
 
-from flask import Flask, Response, abort, jsonify, request
+from flask import Blueprint, Flask, Response, abort, jsonify, request
 from werkzeug.serving import make_server
 
 from databricks_forwarder import Forwarder, ForwarderError
@@ -20,16 +20,23 @@ from databricks_forwarder.bulk import split_array
 from databricks_forwarder.errors import BatcherFullError, PayloadError
 
 MAX_BYTES = 256 * 1024  # of a request, as mParticle has it
+MAX_SPOOL_BYTES = 2**30
 RETRY = {"Retry-After": "60"}
 
 
-def create_app(forwarder: Forwarder, key: str, secret: str) -> Flask:
+def create_app(
+    forwarder: Forwarder,
+    key: str,
+    secret: str,
+    max_spool_bytes: int = MAX_SPOOL_BYTES,
+) -> Flask:
     wanted = f"{key}:{secret}".encode()
     app = Flask(__name__)
     # Of a body without a length Flask reads as much, and doesn't say that it's not all.
     app.config["MAX_CONTENT_LENGTH"] = MAX_BYTES + 1
+    api = Blueprint("api", __name__, url_prefix="/v2")
 
-    @app.before_request
+    @api.before_request
     def sign_in() -> Response | None:
         given = request.authorization
         if given is None or given.type != "basic":
@@ -38,15 +45,24 @@ def create_app(forwarder: Forwarder, key: str, secret: str) -> Flask:
         is_known = compare_digest(f"{given.username}:{given.password}".encode(), wanted)
         return None if is_known else Response(status=403)
 
-    @app.post("/v2/events")
+    @api.post("/events")
     def events() -> Response:
         forwarder.submit(body())
         return Response(status=202)
 
-    @app.post("/v2/bulkevents")
+    @api.post("/bulkevents")
     def bulk_events() -> Response:
         forwarder.submit_many(split_array(body()))
         return Response(status=202)
+
+    @app.get("/healthz")
+    def healthz() -> Response:
+        return Response()
+
+    @app.get("/readyz")
+    def readyz() -> Response:
+        has_room = forwarder.status().stored_bytes + MAX_BYTES <= max_spool_bytes
+        return Response(status=200 if has_room else 503)
 
     @app.errorhandler(ForwarderError)
     def refused(error: ForwarderError) -> Response:
@@ -57,6 +73,7 @@ def create_app(forwarder: Forwarder, key: str, secret: str) -> Flask:
         status = 429 if isinstance(error, BatcherFullError) else 503
         return Response(status=status, headers=RETRY)
 
+    app.register_blueprint(api)
     return app
 
 
@@ -70,7 +87,7 @@ def body() -> bytes:
 def main(key: str, secret: str, port: int) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with Forwarder.for_lake(
-        "lake", spool="spool.db", max_spool_bytes=2**30
+        "lake", spool="spool.db", max_spool_bytes=MAX_SPOOL_BYTES
     ) as forwarder:
         forwarder.start()
         app = create_app(forwarder, key, secret)

@@ -116,6 +116,26 @@ def test_a_good_workspace_is_found_good(
     )
 
 
+@pytest.mark.usefixtures("settings")
+def test_the_environment_may_say_where_the_workspace_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """
+    With the variables no option is needed, and an option goes before its variable.
+    """
+    endpoint = workspace().endpoint
+    where = f"{endpoint.host}:{endpoint.port}"
+    monkeypatch.setenv("DATABRICKS_FORWARDER_ENDPOINT", where)
+    monkeypatch.setenv("DATABRICKS_FORWARDER_CA_FILE", str(endpoint.ca_file))
+    codes = [main(["check", "--databricks"])]
+    monkeypatch.setenv("DATABRICKS_FORWARDER_ENDPOINT", "nowhere:none")
+    codes.append(main(["check", "--databricks", "--endpoint", where]))
+    said = capsys.readouterr().out.splitlines()
+
+    assert [0, 0] == codes
+    assert 28 == len([line for line in said if line.endswith(": good")])
+
+
 def test_a_missing_grant_is_named(
     settings: DatabricksSettings, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -148,6 +168,7 @@ def test_a_missing_grant_is_named(
         (["--endpoint", "https://x"], "--endpoint must be HOST or HOST:PORT"),
         (["--ca-file", "no-such.pem"], "there is no file no-such.pem"),
         (["--proxy", "proxy:3128"], "proxy must begin with http"),
+        (["--ca-file", ""], "--ca-file is empty"),
     ],
 )
 def test_a_wrong_place_is_a_wrong_setting(

@@ -274,3 +274,52 @@ def test_a_file_without_an_authority_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigurationError, match=r"readme\.txt has none that can be"):
         Endpoint("x.example", ca_file=ca_file)
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({"DEPLOYMENT_NAME": "1234"}, Endpoint("1234.cloud.databricks.com")),
+        (
+            {"DEPLOYMENT_NAME": "1234", "ENDPOINT": "127.0.0.1:8443"},
+            Endpoint("127.0.0.1", port=8443),
+        ),
+        (
+            {"ENDPOINT": "dbx", "CA_FILE": certifi.where(), "PROXY": "http://p:3128"},
+            Endpoint("dbx", ca_file=certifi.where(), proxy="http://p:3128"),
+        ),
+        (
+            {"DEPLOYMENT_NAME": "1234", "ENDPOINT": "", "CA_FILE": "", "PROXY": ""},
+            Endpoint("1234.cloud.databricks.com"),
+        ),
+    ],
+)
+def test_an_endpoint_is_read_from_the_environment_when_asked(
+    environ: dict[str, str], expected: Endpoint
+) -> None:
+    """
+    What is not told is as usual, and an empty variable tells nothing.
+    """
+    told = {f"X_{name}": value for name, value in environ.items()}
+
+    assert expected == Endpoint.from_env("X_", environ=told)
+
+
+@pytest.mark.parametrize(
+    ("environ", "sentence"),
+    [
+        ({}, "must be set: X_DEPLOYMENT_NAME, X_ENDPOINT"),
+        ({"X_ENDPOINT": "dbx:https"}, "X_ENDPOINT must be HOST or HOST:PORT"),
+        ({"X_ENDPOINT": ":443"}, "X_ENDPOINT must be HOST or HOST:PORT"),
+        ({"X_ENDPOINT": "dbx:0"}, "port must be an integer from 1 to 65535"),
+        ({"X_ENDPOINT": "dbx", "X_CA_FILE": "no-such.pem"}, "no file no-such.pem"),
+    ],
+)
+def test_a_wrong_endpoint_in_the_environment_is_refused_in_a_sentence(
+    environ: dict[str, str], sentence: str
+) -> None:
+    """
+    The variable is named, and what is expected in it.
+    """
+    with pytest.raises(ConfigurationError, match=re.escape(sentence)):
+        Endpoint.from_env("X_", environ=environ)

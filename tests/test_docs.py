@@ -294,6 +294,22 @@ def test_clauses_are_numbered_without_gaps(from_code: ModuleType) -> None:
     assert all(found.values())
 
 
+def test_each_kind_of_a_workspace_s_errors_is_told_by_its_class(
+    from_code: ModuleType,
+) -> None:
+    """
+    A name that the status may show stands beside the class that is caught.
+    """
+    page = from_code.PAGES["fates"]()
+    told = dict(re.findall(r"^\| `(\w+)` \| `(\w+)` \|", page, re.MULTILINE))
+
+    assert ("SetupError", "TransientError") == (
+        told["RefusedTokenError"],
+        told["UnreadyError"],
+    )
+    assert {"SetupError", "TransientError"} == {*told.values()}
+
+
 def test_table_layout_has_a_section_for_each_event_type(from_code: ModuleType) -> None:
     """
     The table reference tells the columns of every event type.

@@ -26,7 +26,7 @@ LARGE = {
     "protocols.py": (410, "the specification, to be read in one sitting"),
     "model.py": (520, "the values in the order of the walk, on one page"),
     "facts.py": (540, "one catalogue of all that observers are told"),
-    "settings.py": (430, "what a user fills in, each check beside its field"),
+    "settings.py": (490, "what a user fills in, each check beside its field"),
 }
 
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pyarrow as pa
 
-from databricks_forwarder import abilities, protocols
+from databricks_forwarder import abilities, errors, protocols
+from databricks_forwarder._databricks import fates
 from databricks_forwarder._table_columns import OWN_COLUMNS, schema_of
 from databricks_forwarder.facts import FACTS
 from databricks_forwarder.mparticle.batch import BODIES
@@ -243,6 +244,20 @@ def _spans_page() -> str:
     return "\n".join(["| span | of |", "| --- | --- |", *rows])
 
 
+def _fates_page() -> str:
+    kinds = [getattr(fates, name) for name in fates.__all__]
+    rows = [
+        f"| `{kind.__name__}` | `{_public(kind).__name__}` | {_first_line(kind)} |"
+        for kind in kinds
+        if isinstance(kind, type) and issubclass(kind, errors.ForwarderError)
+    ]
+    return "\n".join(["| kind | is a | means |", "| --- | --- | --- |", *sorted(rows)])
+
+
+def _public(kind: type) -> type:
+    return next(each for each in kind.__mro__ if each.__name__ in errors.__all__)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "clauses": _clauses_page,
     "batch columns": _batch_page,
@@ -250,6 +265,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "event columns": _events_page,
     "own columns": _own_page,
     "facts": _facts_page,
+    "fates": _fates_page,
     "log lines": _lines_page,
     "metrics": _metrics_page,
     "spans": _spans_page,

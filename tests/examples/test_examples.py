@@ -324,8 +324,8 @@ def test_opengdpr_refuses_what_it_cannot_do(
 LONG = {
     "append_only_batcher.py": 540,
     "custom_router.py": 100,
-    "fastapi_receiver.py": 90,
-    "flask_receiver.py": 90,
+    "fastapi_receiver.py": 115,
+    "flask_receiver.py": 110,
     "kafka_consumer.py": 90,
     "lambda_handler.py": 100,
     "shared_folder_stager.py": 120,
@@ -352,7 +352,7 @@ def test_databricks_shows_tables_and_a_nested_field(
     What the local lake shows, the workspace shows over the real connector.
     """
     with Workspace() as workspace:
-        code = runpy.run_path(str(EXAMPLES / "databricks.py"))["main"](
+        code = runpy.run_path(str(EXAMPLES / "databricks_workspace.py"))["main"](
             tmp_path / "spool.db", workspace
         )
     said = capsys.readouterr().out
@@ -368,7 +368,7 @@ def test_databricks_runs_as_a_program_in_an_empty_folder(tmp_path: Path) -> None
     It needs no account and no argument, and says nothing on standard error.
     """
     ran = subprocess.run(
-        [sys.executable, EXAMPLES / "databricks.py"],
+        [sys.executable, EXAMPLES / "databricks_workspace.py"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(EXAMPLES.parent)},
         capture_output=True,

@@ -50,6 +50,19 @@ class Receiver:
         """
         return f"http://127.0.0.1:{self.port}/v2"
 
+    def get(self, path: str) -> int:
+        """
+        Get *path* without credentials; the status.
+        """
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self.port, timeout=PATIENCE_SECONDS
+        )
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
     def post(
         self, path: str, body: Any, *, sign_in: str | None = f"{KEY}:{SECRET}"
     ) -> Answer:
@@ -73,14 +86,14 @@ class Receiver:
 
 
 @contextmanager
-def fastapi(make: Callable[[], Forwarder]) -> Iterator[Receiver]:
+def fastapi(make: Callable[[], Forwarder], **settings: Any) -> Iterator[Receiver]:
     """
     Serve the example for FastAPI with uvicorn; what *make* makes is closed at the end.
     """
     import uvicorn
 
     example = runpy.run_path(str(EXAMPLES / "fastapi_receiver.py"))
-    app = example["create_app"](make, KEY, SECRET)
+    app = example["create_app"](make, KEY, SECRET, **settings)
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on"))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         # It listens already: who asks early waits.
@@ -94,7 +107,7 @@ def fastapi(make: Callable[[], Forwarder]) -> Iterator[Receiver]:
 
 
 @contextmanager
-def flask(make: Callable[[], Forwarder]) -> Iterator[Receiver]:
+def flask(make: Callable[[], Forwarder], **settings: Any) -> Iterator[Receiver]:
     """
     Serve the example for Flask with werkzeug; what *make* makes is closed at the end.
     """
@@ -102,7 +115,7 @@ def flask(make: Callable[[], Forwarder]) -> Iterator[Receiver]:
 
     example = runpy.run_path(str(EXAMPLES / "flask_receiver.py"))
     with make() as forwarder:
-        app = example["create_app"](forwarder, KEY, SECRET)
+        app = example["create_app"](forwarder, KEY, SECRET, **settings)
         server = make_server("127.0.0.1", 0, app, threaded=True)
         serving = threading.Thread(target=server.serve_forever)
         serving.start()

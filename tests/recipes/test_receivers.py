@@ -22,7 +22,10 @@ from receivers import EXAMPLES, KEY, PATIENCE_SECONDS, SECRET, SERVERS, Answer, 
 from walking import lake_tables, places, sizes
 
 from databricks_forwarder import Forwarder
+from databricks_forwarder.errors import TransientError
 from databricks_forwarder.model import Account
+from databricks_forwarder.testing import MemoryForwarder
+from databricks_forwarder.testing.faults import Fail
 from databricks_forwarder.testing.payloads import make_event, make_payload
 
 # They are in the environment of `nox -s recipes` alone.
@@ -178,9 +181,46 @@ def test_a_forwarder_that_fails_is_told_as_unavailable(tmp_path: Path) -> None:
     with SERVERS["flask"](lambda: forwarder) as receiver:
         forwarder.close()
         answer = receiver.post("events", BATCH)
+        readiness = receiver.get("/readyz")
 
     as_published("events", answer)
     assert (503, "60") == (answer.status, answer.headers["retry-after"])
+    assert 503 == readiness
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_a_receiver_is_ready_while_the_destination_is_away(name: str) -> None:
+    """
+    What waits in the spool, and a load that fails, take no receiver from its balancer.
+    """
+    forwarder = MemoryForwarder()
+    forwarder.fail("loader", Fail(method="load", error=TransientError("away")))
+    with SERVERS[name](lambda: forwarder) as receiver:
+        assert 202 == receiver.post("events", BATCH).status
+        with pytest.raises(TransientError):
+            forwarder.flush()
+        status = forwarder.status()
+        answers = receiver.get("/healthz"), receiver.get("/readyz")
+
+    # An open load's messages wait no more, and are pending all the same.
+    assert (0, 1) == (status.waiting, status.account.pending)
+    assert status.last_error is not None
+    assert (200, 200) == answers
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_a_receiver_without_room_is_not_ready(name: str, tmp_path: Path) -> None:
+    """
+    When the spool can't take a request any more it is alive, and not ready.
+    """
+    most = 256 * 1024 + len(BATCH) - 1
+    make = partial(opened, tmp_path, max_spool_bytes=most)
+    with SERVERS[name](make, max_spool_bytes=most) as receiver:
+        before = receiver.get("/readyz")
+        receiver.post("events", BATCH)
+        answers = receiver.get("/healthz"), receiver.get("/readyz")
+
+    assert (200, (200, 503)) == (before, answers)
 
 
 @pytest.mark.parametrize("is_chunked", [False, True])

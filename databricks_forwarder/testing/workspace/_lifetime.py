@@ -54,6 +54,7 @@ class WorkspaceLifetime:
         client_id: str = _CLIENT_ID,
         token_seconds: int = 3600,
         events_threshold: int = 10_000,
+        port: int = 0,
     ) -> None:
         if token_seconds < 1:
             msg = f"token_seconds must be at least 1, not {token_seconds}"
@@ -71,6 +72,7 @@ class WorkspaceLifetime:
         self._root = root
         self._clock = clock or SystemClock()
         self._bare = bare
+        self._port = port
         self._token_seconds = token_seconds
         self._closing = threading.Event()
         self._open = contextlib.ExitStack()
@@ -156,7 +158,7 @@ class WorkspaceLifetime:
         stack.callback(self._engine.close)
         if not self._bare:
             set_up(self._engine.grants, self.settings, root)
-        self._server = Server()
+        self._server = Server(self._port)
         stack.callback(self._server.close)
         incoming = root / "incoming"
         incoming.mkdir(exist_ok=True)

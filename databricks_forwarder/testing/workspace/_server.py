@@ -25,14 +25,20 @@ _PLAIN_REPLY = b"HTTP/1.1 400 Bad Request\r\nContent-Length: %d\r\n\r\n%s" % (
 class Server:
     """
     The listener and its connections.
+
+    Args:
+        port: Where to listen; 0 for a port that is free.
+
+    Raises:
+        OSError: The port is taken.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self._closing = False
         self._lock = threading.Lock()
         self._connections: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=128)
         self.port: int = self._listener.getsockname()[1]
 
     def serve(

@@ -46,6 +46,7 @@ class Workspace(WorkspaceLifetime):
         client_id: The service principal.
         token_seconds: How long an access token is good for.
         events_threshold: Goes into `settings`.
+        port: Where it listens on loopback; 0 for a port that is free.
 
     Attributes:
         settings: What a forwarder into this workspace is given, with the

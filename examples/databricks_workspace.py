@@ -10,9 +10,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-# Python puts a program's folder first, and this one has the connector's name.
-sys.path[:] = [path for path in sys.path if Path(path) != Path(__file__).parent]
-
 import attrs
 
 from databricks_forwarder import Forwarder
