@@ -294,6 +294,50 @@ def test_counts_that_cant_even_be_read_name_the_full_disk(tmp_path: Path) -> Non
     assert "0 0" == goes_on
 
 
+MOVING = """
+import shutil, sys, tempfile
+from contextlib import suppress
+from pathlib import Path
+from databricks_forwarder import Forwarder
+from databricks_forwarder.errors import BatcherError, BatcherFullError
+from databricks_forwarder.testing.payloads import make_event, make_payload
+spool, outside = Path(sys.argv[1]), Path(tempfile.mkdtemp())
+event = make_payload(make_event("screen_view", screen_name="x" * 5000))
+taken = 0
+forwarder = Forwarder.for_lake(outside / "lake", spool=spool)
+with suppress(BatcherFullError):
+    while True:
+        forwarder.submit(event)
+        taken += 1
+with suppress(OSError), spool.with_name("ballast").open("wb", buffering=0) as file:
+    while True:
+        file.write(bytes(512))
+try:
+    forwarder.flush()
+except BatcherError as error:
+    print("the disk is full" in str(error))
+with suppress(BatcherError):
+    forwarder.close()
+for each in (spool, spool.with_name("spool.db-wal")):
+    if each.exists():
+        shutil.move(each, outside)
+with Forwarder.for_lake(outside / "lake", spool=outside / "spool.db") as forwarder:
+    forwarder.flush()
+    print(taken > 10, forwarder.status().account.loaded == taken)
+    print(forwarder.reconcile().agrees)
+shutil.rmtree(outside)
+"""
+
+
+def test_a_spool_leaves_the_disk_that_it_has_filled(tmp_path: Path) -> None:
+    """
+    It can't empty itself there; moved with its log, it is carried whole.
+    """
+    printed = on_a_small_disk(MOVING, tmp_path)
+
+    assert ["True", "True True", "True"] == printed.splitlines()
+
+
 # What SQLite says, the room that there is, the limit of a file's size if there is
 # one, and what is said of it.
 TOLD = {
