@@ -180,6 +180,8 @@ class AsyncForwarder(AsyncAsking):
         """
         Let one background thread tick; starting twice is starting once.
 
+        A thread that waits after a failure tries again at once.
+
         Raises:
             BatcherClosedError: It was closed.
         """

@@ -129,6 +129,9 @@ class Carrying(Upkeep):
         """
         Let one background thread tick; starting twice is starting once.
 
+        A thread that waits after a failure tries again at once: start again
+        when what failed is mended.
+
         Raises:
             BatcherClosedError: It was closed.
         """

@@ -30,6 +30,11 @@ _FILES = (
     "one batch a line (NDJSON), one JSON batch, or a JSON array of batches; plain or "
     "gzip; - is standard input"
 )
+_ROUTED_BY = (
+    "Loads not yet routed go by the standard router and the default threshold unless "
+    "you name the host's: --router, or --events-threshold and the other settings of "
+    "the standard one."
+)
 
 
 def parse_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -75,6 +80,7 @@ def _add_carry(command: argparse.ArgumentParser) -> None:
 
 
 def _add_work(command: argparse.ArgumentParser) -> None:
+    command.epilog = _ROUTED_BY
     add_destination(command)
     add_spool(command)
     add_routing(command)

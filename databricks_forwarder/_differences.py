@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from databricks_forwarder.model import LoadId, TableName
 
@@ -20,6 +20,7 @@ __all__ = [
     "missing_rows",
     "surplus_rows",
     "table_gone",
+    "uncounted",
     "unknown_dead",
     "unknown_rows",
 ]
@@ -34,8 +35,9 @@ class Difference:
         kind: ``missing``: rows are not there; ``doubled``: rows are there more
             than once; ``surplus``: rows are there that the account does not
             know; ``unknown load``: so are those of a load that it does not
-            know; ``table gone``: a table is not there; ``account``: the
-            account does not add up.
+            know; ``table gone``: a table is not there; ``uncounted``: a
+            table's rows can't be counted; ``account``: the account does not add
+            up.
         load_id: The load; None for several, or the spool as a whole.
         table: The table; None for the account.
         expected: Rows that should be there; of ``account``, messages.
@@ -44,7 +46,13 @@ class Difference:
     """
 
     kind: Literal[
-        "account", "doubled", "missing", "surplus", "table gone", "unknown load"
+        "account",
+        "doubled",
+        "missing",
+        "surplus",
+        "table gone",
+        "uncounted",
+        "unknown load",
     ]
     load_id: LoadId | None = None
     table: TableName | None = None
@@ -83,6 +91,22 @@ def table_gone(table: TableName, rows_by_load: Mapping[LoadId, int]) -> Differen
             "loads; restore it, and look for who dropped or renamed it"
         ),
     )
+
+
+def uncounted(
+    refused: Mapping[TableName, str], expected: dict[TableName, dict[LoadId, int]]
+) -> Iterator[Difference]:
+    """
+    Name tables that can't be counted; of them nothing is expected any more.
+    """
+    for table, reason in refused.items():
+        yield Difference(
+            kind="uncounted",
+            table=table,
+            expected=sum(expected.pop(table, {}).values()),
+            found=0,
+            sentence=f"table {table} can't be counted: {reason}",
+        )
 
 
 def doubled_rows(

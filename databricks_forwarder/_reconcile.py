@@ -17,12 +17,14 @@ import attrs
 from databricks_forwarder._abilities import offers
 from databricks_forwarder._account_checks import account_differences
 from databricks_forwarder._books import moved_since, read_books
+from databricks_forwarder._counting import count_each
 from databricks_forwarder._differences import (
     Difference,
     doubled_rows,
     missing_rows,
     surplus_rows,
     table_gone,
+    uncounted,
     unknown_dead,
     unknown_rows,
 )
@@ -53,7 +55,8 @@ class Reconciliation:
             committed or parked.
         tables: The tables that were looked at, sorted.
         expected_rows: Rows that the loads have in the tables, by the account,
-            without those that were erased.
+            without those that were erased and those of a table that can't be
+            counted.
         found_rows: Rows of them that are there, and those of unknown loads.
         moved_rows: Rows of them that left the common table for that of their kind
             since they were loaded.
@@ -107,8 +110,9 @@ def reconcile(
         )
         raise ConfigurationError(msg)
     books = read_books(batcher)
-    counts = loader.count_rows(books.batcher_id, books.tables)
-    return compare(books, counts, moved_since(books, batcher), common)
+    counted = count_each(loader, books.batcher_id, books.tables)
+    moving = moved_since(books, batcher)
+    return compare(books, counted.rows, moving, common, counted.refused)
 
 
 def compare(
@@ -116,6 +120,7 @@ def compare(
     counts: Counts,
     moving: Mapping[LoadId, Wholes | None],
     common: TableName | None = None,
+    refused: Mapping[TableName, str] | None = None,
 ) -> Reconciliation:
     """
     Compare an account with what was counted.
@@ -126,12 +131,15 @@ def compare(
         moving: Loads that were not settled, or have begun since: their rows by
             table when whole, or None if that is not known.
         common: The table that rows may have been moved out of.
+        refused: Tables that can't be counted, each with the reason.
     """
     comparing = _Comparing.of(books, counts, moving)
+    not_counted = list(uncounted(refused or {}, comparing.expected))
     moved_rows = 0 if common is None else comparing.allow_moves(common)
     differences = [
         *account_differences(books, is_whole=comparing.ranges.are_whole),
         *comparing.of_dead(),
+        *not_counted,
         *comparing.of_tables_gone(),
         *comparing.of_rows(),
     ]

@@ -150,7 +150,7 @@ class Worker:
 
     def start(self) -> None:
         """
-        Start the thread, or have one that is to stop go on.
+        Start the thread, or have one that is there go on and look at once.
 
         Raises:
             BatcherClosedError: The worker has stopped.
@@ -165,6 +165,9 @@ class Worker:
                 )
                 thread.start()
                 self._thread = thread
+            else:
+                # It may wait long after a failure that a person has mended.
+                self.wake()
 
     def wake(self) -> None:
         """

@@ -15,9 +15,16 @@ from walking import InMemory, batch, custom
 
 from databricks_forwarder import Forwarder, Reconciliation
 from databricks_forwarder._books import Books, read_books
+from databricks_forwarder._counting import count_each
 from databricks_forwarder._reconcile import compare
 from databricks_forwarder.batchers.memory import MemoryBatcher, MemoryStorage
-from databricks_forwarder.errors import ConfigurationError, TransientError
+from databricks_forwarder.errors import (
+    ConfigurationError,
+    SchemaError,
+    SetupError,
+    TransientError,
+)
+from databricks_forwarder.loaders.memory import MemoryLoader
 from databricks_forwarder.model import (
     Account,
     DeadLetter,
@@ -407,6 +414,82 @@ def test_dead_letters_of_an_unknown_load_are_named() -> None:
     assert [("unknown load", load_id(7, 8), None, 0, 2)] == compared(
         told, {T: {load_id(4, 5): RowCount(2)}}
     )
+
+
+# -- tables that can't be counted ------------------------------------------
+
+
+class Some(MemoryLoader):
+    """
+    A loader of which some tables are refused, and all others have one row.
+    """
+
+    def __init__(self, refused: Mapping[TableName, Exception]) -> None:
+        super().__init__({})
+        self.refused = refused
+        self.calls = 0
+
+    def count_rows(self, batcher_id: str, tables: Collection[TableName], /) -> Any:
+        """
+        Break off at the first table that is refused.
+        """
+        self.calls += 1
+        for table in tables:
+            if table in self.refused:
+                raise self.refused[table]
+        return {table: {ONE: RowCount(1)} for table in tables}
+
+
+TABLES = [TableName(f"t{number}") for number in range(64)]
+
+
+def test_all_tables_are_counted_but_those_that_cant_be() -> None:
+    """
+    One that was changed, and one that may not be read, hide no other.
+    """
+    foreign, locked = SchemaError("t3 has no column"), SetupError("t40: no SELECT")
+    loader = Some({TABLES[3]: foreign, TABLES[40]: locked})
+    counted = count_each(loader, "b", TABLES)
+
+    assert {"t3": "t3 has no column", "t40": "t40: no SELECT"} == counted.refused
+    assert {*TABLES} - {"t3", "t40"} == {*counted.rows}
+    assert loader.calls < len(TABLES) / 2
+
+
+def test_what_is_of_no_table_is_raised_soon() -> None:
+    """
+    A sign-in that is refused is not told of each table.
+    """
+    loader = Some(dict.fromkeys(TABLES, SetupError("the secret was refused")))
+    with pytest.raises(SetupError, match="the secret was refused"):
+        count_each(loader, "b", TABLES)
+    with pytest.raises(SetupError, match="the secret was refused"):
+        count_each(loader, "b", TABLES[:1])
+
+    assert loader.calls < 12
+
+
+def test_what_may_pass_is_raised() -> None:
+    """
+    A warehouse that is away refuses no table for good.
+    """
+    loader = Some({TABLES[9]: TransientError("away")})
+    with pytest.raises(TransientError, match="away"):
+        count_each(loader, "b", TABLES)
+
+
+def test_a_table_that_cant_be_counted_is_a_difference() -> None:
+    """
+    It is named with the reason, is not called gone, and is in no other figure.
+    """
+    told = books(report(0, 1, {T: 2, U: 3}))
+    counts = {T: {ONE: RowCount(2)}}
+    result = compare(told, counts, {}, None, {U: "no column"})
+    (difference,) = result.differences
+
+    assert ("uncounted", None, U, 3, 0) == attrs.astuple(difference)[:-1]
+    assert "table u can't be counted: no column" == difference.sentence
+    assert (2, 2) == (result.expected_rows, result.found_rows)
 
 
 # -- a whole forwarder -------------------------------------------------------

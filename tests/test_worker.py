@@ -103,6 +103,21 @@ def test_starting_twice_is_starting_once() -> None:
     assert worker.stop(PATIENCE_SECONDS)
 
 
+def test_starting_again_ends_a_wait_after_a_failure() -> None:
+    """
+    What a person had to mend is tried at once, not after minutes.
+    """
+    ticks = Ticks(SetupError("a grant is missing"))
+    worker = Worker(ticks, nothing_waits)
+    worker.start()
+    ticks.await_one()
+    worker.start()
+    ticks.await_one()
+
+    assert worker.stop(PATIENCE_SECONDS)
+    assert worker.last_error is None
+
+
 def test_starts_at_once_make_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     A start that comes while another makes the thread waits for it.

@@ -9,6 +9,7 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from databricks_forwarder._disk import room_lacking
 from databricks_forwarder.errors import (
     BatcherClosedError,
     BatcherError,
@@ -45,6 +46,11 @@ _FATES: tuple[tuple[str, type[BatcherError], str], ...] = (
         BatcherError,
         "another process was writing all the time; nothing was stored, try again",
     ),
+)
+
+_MAY_BE_THERE = (
+    "what was acknowledged before is safe, "
+    "what was handed in now may be handed in again"
 )
 
 # What SQLite, and the reading of what it gives, say of a file that was written
@@ -96,6 +102,10 @@ def crossed(error: sqlite3.Error, doing: str, path: Path) -> ForwarderError:
     text = str(error)
     if "not a database" in text:
         return foreign(path)
+    lacking = room_lacking(text, path)
+    if lacking and "disk is full" not in text:
+        # Only of what SQLite itself calls full it is sure that nothing is there.
+        return BatcherError(f"{doing} in {path} failed: {lacking}; {_MAY_BE_THERE}")
     for words, kind, advice in _FATES:
         if words in text:
             return kind(f"{doing} in {path} failed: {advice}")
@@ -105,10 +115,7 @@ def crossed(error: sqlite3.Error, doing: str, path: Path) -> ForwarderError:
             "stored, and a repair keeps what can be read. Close what uses it and run: "
             f"{repair_command(path)}"
         )
-    return BatcherError(
-        f"{doing} in {path} failed: {text}; what was acknowledged before is safe, "
-        "what was handed in now may be handed in again"
-    )
+    return BatcherError(f"{doing} in {path} failed: {text}; {_MAY_BE_THERE}")
 
 
 def foreign(path: Path) -> ConfigurationError:

@@ -24,6 +24,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from databricks_forwarder._disk import room_lacking
 from databricks_forwarder.counts._texts import want
 from databricks_forwarder.errors import (
     ConfigurationError,
@@ -273,6 +274,8 @@ def _crossed(error: sqlite3.Error, doing: str, path: Path) -> ForwarderError:
     reason = str(error)
     if "lock" in reason or "busy" in reason:
         return TransientError(f"could not {doing} {path}: another process holds it")
+    if lacking := room_lacking(reason, path):
+        return SetupError(f"could not {doing} {path}: {lacking}")
     return SetupError(
         f"could not {doing} {path}: {reason}; see to its folder and disk; the file is "
         "a copy, and may be removed while no forwarder uses it"

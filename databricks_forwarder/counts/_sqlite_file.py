@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from databricks_forwarder._disk import room_lacking
 from databricks_forwarder.errors import (
     ConfigurationError,
     ForwarderError,
@@ -94,4 +95,6 @@ def crossed(error: sqlite3.Error, doing: str, path: Path) -> ForwarderError:
     if "not a database" in reason:
         msg = f"{path} is not a file of event counts; choose another path"
         return ConfigurationError(msg)
+    if lacking := room_lacking(reason, path):
+        return SetupError(f"could not {doing} {path}: {lacking}")
     return SetupError(f"could not {doing} {path}: {reason}; see to its folder and disk")

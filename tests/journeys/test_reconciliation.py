@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from schemas import new_schema, workspace
@@ -70,6 +71,13 @@ class Lake:
         """
         shutil.rmtree(self._path(table))
 
+    def replace(self, table: str) -> None:
+        """
+        Put a table of somebody else in its place.
+        """
+        self.drop(table)
+        write_deltalake(self._path(table), pa.table({"mpid": ["customer-1"]}))
+
     def _path(self, table: str) -> str:
         return str(self.folder / "lake" / table)
 
@@ -117,6 +125,13 @@ class InWorkspace:
         Remove a table.
         """
         workspace().query(f"DROP TABLE {self._name(table)}")
+
+    def replace(self, table: str) -> None:
+        """
+        Put a table of somebody else in its place.
+        """
+        self.drop(table)
+        workspace().query(f"CREATE TABLE {self._name(table)} (mpid STRING)")
 
     def _name(self, table: str) -> str:
         return f"main.{self.settings.schema_name}.{table}"
@@ -197,6 +212,25 @@ def test_a_table_that_is_gone_is_named(place: Any) -> None:
         place.drop("screen_view")
 
         assert [("table gone", None, "screen_view", 3, 0)] == differences(forwarder)
+
+
+def test_a_table_that_can_t_be_counted_hides_no_other(place: Any) -> None:
+    """
+    It is one difference, with the reason; another table's is told beside it.
+    """
+    with place.open() as forwarder:
+        first, _ = carried(forwarder)
+        place.replace("screen_view")
+        place.delete("first_run", "_position = 2")
+        told = differences(forwarder)
+        sentence = forwarder.reconcile().differences[0].sentence
+
+    assert [
+        ("uncounted", None, "screen_view", 3, 0),
+        ("missing", first, "first_run", 1, 0),
+    ] == told
+    assert sentence.startswith("table screen_view can't be counted: ")
+    assert "_load_id" in sentence
 
 
 def test_another_spool_s_rows_are_its_own(place: Any) -> None:

@@ -13,18 +13,34 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from power import Disk, recorded
 from spools import NOON, carried, copied, leased, opened, payload, report, state
 
 from databricks_forwarder import Forwarder
+from databricks_forwarder._disk import room_lacking
 from databricks_forwarder.batchers import _sqlite_session
+from databricks_forwarder.batchers._sqlite_errors import crossed as batcher_crossed
 from databricks_forwarder.batchers.sqlite import SqliteBatcher
+from databricks_forwarder.counts._copy import _crossed as copy_crossed
+from databricks_forwarder.counts._sqlite_file import crossed as counts_crossed
 from databricks_forwarder.counts.sqlite import SqliteEventCounts
 from databricks_forwarder.errors import BatcherFullError, SetupError
 from databricks_forwarder.model import EventKind, Lease, LoadId, TableName
 from databricks_forwarder.testing.payloads import make_event, make_payload
+
+
+class Usage(NamedTuple):
+    """
+    What `shutil.disk_usage` gives.
+    """
+
+    total: int
+    used: int
+    free: int
+
 
 KIND = EventKind("session_start")
 DAY = date(2026, 3, 31)
@@ -159,9 +175,9 @@ def test_counts_without_room_are_for_a_person(tmp_path: Path) -> None:
         counts = SqliteEventCounts(tmp_path / "counts.db")
         counts.add(LoadId("one"), {KIND: 1}, on=DAY)
         disk.room = 0
-        with pytest.raises(SetupError, match="full; see to its folder and disk"):
+        with pytest.raises(SetupError, match=r"the disk is full; make room$"):
             counts.add(LoadId("two"), {KIND: 2}, on=DAY)
-        with pytest.raises(SetupError, match="full; see to its folder and disk"):
+        with pytest.raises(SetupError, match=r"the disk is full; make room$"):
             counts.give({"owner": [TableName("name")]})
         disk.room = None
         counts.add(LoadId("two"), {KIND: 2}, on=DAY)
@@ -191,7 +207,7 @@ while error is None:
     try:
         append()
     except BatcherError as refused:
-        error = type(refused).__name__
+        error = f"{type(refused).__name__}: {refused}"
 make_room()
 for _ in range(3):
     append()
@@ -199,6 +215,26 @@ account = batcher.status().account
 batcher.close()
 print(json.dumps([error, taken, account.pending]))
 """
+
+
+def on_a_small_disk(program: str, folder: Path) -> str:
+    """
+    Run a program with a file system of 1 MiB in *folder*; what it printed.
+    """
+    mount = 'mount -t tmpfs -o size=1m none "$1" && exec "$2" -c "$3" "$1/spool.db"'
+    unshare = shutil.which("unshare") or "unshare"
+    command = [unshare, "--user", "--map-root-user", "--mount", "sh", "-c", mount]
+    arguments = ["sh", str(folder), sys.executable, program]
+    try:
+        ran = subprocess.run(
+            [*command, *arguments], capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        pytest.skip("there is no unshare to mount a small file system with")
+    if ran.returncode and "Error" not in ran.stderr:
+        pytest.skip(f"no small file system can be mounted here: {ran.stderr.strip()}")
+    assert not ran.returncode, ran.stderr
+    return ran.stdout
 
 
 def test_a_small_file_system_fills_up(tmp_path: Path) -> None:
@@ -211,25 +247,163 @@ ballast.write_bytes(bytes(300_000))
 def make_room():
     ballast.unlink()
 """
-    mount = 'mount -t tmpfs -o size=1m none "$1" && exec "$2" -c "$3" "$1/spool.db"'
-    program = PROGRAM + room + FILLING
-    unshare = shutil.which("unshare") or "unshare"
-    command = [unshare, "--user", "--map-root-user", "--mount", "sh", "-c", mount]
-    arguments = ["sh", str(tmp_path), sys.executable, program]
-    try:
-        ran = subprocess.run(
-            [*command, *arguments], capture_output=True, text=True, check=False
-        )
-    except FileNotFoundError:
-        pytest.skip("there is no unshare to mount a small file system with")
-    if ran.returncode and "Error" not in ran.stderr:
-        pytest.skip(f"no small file system can be mounted here: {ran.stderr.strip()}")
+    printed = on_a_small_disk(PROGRAM + room + FILLING, tmp_path)
+    error, taken, pending = json.loads(printed)
 
-    error, taken, pending = json.loads(ran.stdout)
-
-    assert "BatcherFullError" == error
+    assert "BatcherFullError" == error.partition(":")[0]
     assert list(range(len(taken))) == taken
     assert len(taken) == pending > 5
+
+
+# Even to read SQLite makes an index of its log, for which there is no room.
+COUNTING = """
+import sys
+from contextlib import suppress
+from pathlib import Path
+from databricks_forwarder.counts._copy import CountsCopy
+from databricks_forwarder.counts.sqlite import SqliteEventCounts
+from databricks_forwarder.errors import SetupError
+folder = Path(sys.argv[1]).parent
+counts = SqliteEventCounts(folder / "counts.db")
+copy = CountsCopy(folder / "copy.db")
+ballast = folder / "ballast"
+with suppress(OSError), ballast.open("wb", buffering=0) as file:
+    while True:
+        file.write(bytes(4096))
+def names():
+    return counts.names()
+for read in (names, copy.all_names):
+    try:
+        read()
+    except SetupError as error:
+        print(error)
+ballast.unlink()
+print(len(names()), len(copy.all_names()))
+"""
+
+
+def test_counts_that_cant_even_be_read_name_the_full_disk(tmp_path: Path) -> None:
+    """
+    What SQLite calls an I/O error on a full disk is told as a full disk.
+    """
+    first, second, goes_on = on_a_small_disk(COUNTING, tmp_path).splitlines()
+
+    for told, name in ((first, "counts.db"), (second, "copy.db")):
+        assert told.startswith("could not read names from ")
+        assert told.endswith(f"{name}: the disk is full; make room")
+    assert "0 0" == goes_on
+
+
+MOVING = """
+import shutil, sys, tempfile
+from contextlib import suppress
+from pathlib import Path
+from databricks_forwarder import Forwarder
+from databricks_forwarder.errors import BatcherError, BatcherFullError
+from databricks_forwarder.testing.payloads import make_event, make_payload
+spool, outside = Path(sys.argv[1]), Path(tempfile.mkdtemp())
+event = make_payload(make_event("screen_view", screen_name="x" * 5000))
+taken = 0
+forwarder = Forwarder.for_lake(outside / "lake", spool=spool)
+with suppress(BatcherFullError):
+    while True:
+        forwarder.submit(event)
+        taken += 1
+with suppress(OSError), spool.with_name("ballast").open("wb", buffering=0) as file:
+    while True:
+        file.write(bytes(512))
+try:
+    forwarder.flush()
+except BatcherError as error:
+    print("the disk is full" in str(error))
+with suppress(BatcherError):
+    forwarder.close()
+for each in (spool, spool.with_name("spool.db-wal")):
+    if each.exists():
+        shutil.move(each, outside)
+with Forwarder.for_lake(outside / "lake", spool=outside / "spool.db") as forwarder:
+    forwarder.flush()
+    print(taken > 10, forwarder.status().account.loaded == taken)
+    print(forwarder.reconcile().agrees)
+shutil.rmtree(outside)
+"""
+
+
+def test_a_spool_leaves_the_disk_that_it_has_filled(tmp_path: Path) -> None:
+    """
+    It can't empty itself there; moved with its log, it is carried whole.
+    """
+    printed = on_a_small_disk(MOVING, tmp_path)
+
+    assert ["True", "True True", "True"] == printed.splitlines()
+
+
+# What SQLite says, the room that there is, the limit of a file's size if there is
+# one, and what is said of it.
+TOLD = {
+    "full": ("database or disk is full", 2**40, None, "the disk is full; make room"),
+    "i/o, no room": ("disk I/O error", 4096, None, "the disk is full; make room"),
+    "i/o, no file": ("unable to open database file", 0, None, "the disk is full; "),
+    "i/o, room": ("disk I/O error", 2**40, None, None),
+    "i/o, far from the limit": ("disk I/O error", 2**40, 2**30, None),
+    "i/o, at the limit": ("disk I/O error", 2**40, 2**17, "its limit (ulimit -f)"),
+    "something else": ("database disk image is malformed", 0, None, None),
+}
+
+
+@pytest.mark.parametrize("case", TOLD)
+def test_what_sqlite_calls_an_io_error_may_be_want_of_room(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Room and limits as they are now tell what SQLite keeps to itself.
+    """
+    resource = pytest.importorskip("resource")
+    reason, free, limit, expected = TOLD[case]
+    path = tmp_path / "counts.db"
+    path.write_bytes(b"x")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(2**40, 0, free))
+    most = resource.RLIM_INFINITY if limit is None else limit
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (most, most))
+    told = room_lacking(reason, path)
+
+    assert (told is None) if expected is None else (expected in str(told))
+
+
+@pytest.mark.parametrize("cross", [batcher_crossed, counts_crossed, copy_crossed])
+def test_want_of_room_is_told_alike_by_spool_and_counts(
+    cross: Callable[[sqlite3.Error, str, Path], Exception],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    Each names the full disk, and nobody is sent to remove a file.
+    """
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(1, 1, 0))
+    error = sqlite3.OperationalError("disk I/O error")
+    told = str(cross(error, "read", tmp_path / "some.db"))
+
+    assert "the disk is full; make room" in told
+    assert "removed" not in told
+
+
+def test_nobody_can_say_of_a_folder_that_is_gone(tmp_path: Path) -> None:
+    """
+    Where the room can't be asked for, SQLite's own words stand.
+    """
+    assert room_lacking("disk I/O error", tmp_path / "gone" / "counts.db") is None
+
+
+def test_without_limits_of_file_sizes_none_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A system that has no such limits, as Windows, is asked for none.
+    """
+    monkeypatch.setitem(sys.modules, "resource", None)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(1, 0, 2**40))
+
+    assert room_lacking("disk I/O error", tmp_path / "counts.db") is None
 
 
 def test_a_file_that_may_not_grow_stores_nothing_more(tmp_path: Path) -> None:
@@ -253,7 +427,7 @@ def make_room():
     )
     error, taken, pending = json.loads(ran.stdout)
 
-    # To SQLite it is an error of the disk, of which it tells no more.
-    assert "BatcherError" == error
+    assert "BatcherError" == error.partition(":")[0]
+    assert "raise its limit (ulimit -f)" in error
     assert list(range(len(taken))) == taken
     assert len(taken) == pending > 5

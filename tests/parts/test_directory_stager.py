@@ -114,6 +114,7 @@ def test_a_file_in_the_place_of_the_root_is_a_set_up_error(tmp_path: Path) -> No
         (errno.ENOENT, SetupError, "can be written"),
         (errno.ENOSPC, TransientError, "make room"),
         (errno.EDQUOT, TransientError, "make room"),
+        (errno.EFBIG, TransientError, "ulimit -f"),
         (errno.EIO, TransientError, "tried again"),
         (None, TransientError, "tried again"),
     ],
