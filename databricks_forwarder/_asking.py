@@ -232,7 +232,8 @@ class Asking:
             ConfigurationError: So many days can't be looked back.
         """
         router, at = self._pipeline.router, self._clock.now()
-        return report_of(self._batcher, router, self.status(), at=at, days=days)
+        status, policy = self.status(), self._policy
+        return report_of(self._batcher, router, status, policy, at=at, days=days)
 
     def read(self, kind: EventKind | None = None) -> Dataset:
         """

@@ -12,6 +12,7 @@ from databricks_forwarder._door import admit, admit_all
 from databricks_forwarder._ending import CloseReport, close_report, tell
 from databricks_forwarder._upkeep import Upkeep
 from databricks_forwarder._within import is_within
+from databricks_forwarder.errors import BatcherFullError
 from databricks_forwarder.model import Receipt
 
 if TYPE_CHECKING:
@@ -82,7 +83,13 @@ class Carrying(Upkeep):
         self, payloads: Sequence[Payload], checkpoint: Mapping[str, str] | None
     ) -> Receipt:
         at, begun = self._clock.now(), self._teller.begin()
-        offsets = self._batcher.append(payloads, at=at, checkpoint=checkpoint)
+        try:
+            offsets = self._batcher.append(payloads, at=at, checkpoint=checkpoint)
+        except BatcherFullError as error:
+            self._teller.is_full(payloads, error)
+            if self._due.press():
+                self._worker.wake()
+            raise
         self._teller.appended(begun, payloads, offsets)
         message_count = sum(payload.message_count for payload in payloads)
         if self._due.is_reached_by(message_count):
@@ -97,6 +104,8 @@ class Carrying(Upkeep):
     def tick(self) -> LoadReport | None:
         """
         Carry a load if one is due; what a host's scheduler calls.
+
+        What waits is due also when a payload found no room in the spool.
 
         Returns:
             Its report; None when nothing is due (`status` says when it will
@@ -191,4 +200,7 @@ class Carrying(Upkeep):
         if not self._is_swept:
             self._pipeline.sweep()
             self._is_swept = True
-        return self._pipeline.step(self._policy, seal=seal)
+        is_pressed = self._due.is_pressed
+        report = self._pipeline.step(self._policy, seal=seal or is_pressed)
+        self._due.relieve()
+        return report

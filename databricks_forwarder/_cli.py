@@ -12,8 +12,6 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-import attrs
-
 from databricks_forwarder._cli_arguments import parse_arguments
 from databricks_forwarder._cli_ask import explain, plan, simulate
 from databricks_forwarder._cli_destination import backfill, check, reconcile
@@ -23,7 +21,6 @@ from databricks_forwarder._cli_letters import dead_letters, replay
 from databricks_forwarder._cli_maintenance import maintenance
 from databricks_forwarder._cli_output import (
     Output,
-    account_as_text,
     counted,
     load_as_json,
     moment_as_text,
@@ -31,13 +28,14 @@ from databricks_forwarder._cli_output import (
 from databricks_forwarder._cli_repair import repair
 from databricks_forwarder._cli_report import report
 from databricks_forwarder._cli_spool import open_spool
+from databricks_forwarder._cli_status import status
 from databricks_forwarder.errors import ConfigurationError, ForwarderError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
 
-    from databricks_forwarder.model import BatcherStatus, LoadReport
+    from databricks_forwarder.model import LoadReport
 
 __all__ = ["main"]
 
@@ -78,56 +76,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 # The commands that ask a spool open it alone: they need no lake, and must not
 # make one.
-
-
-def _status(arguments: argparse.Namespace, output: Output) -> int:
-    """
-    Say where all messages of the spool are.
-    """
-    with open_spool(arguments) as spool:
-        status = spool.status()
-    output.say(_status_lines(status))
-    output.complete(attrs.asdict(status))
-    return 1 if status.account.dead or status.parked_load_ids else 0
-
-
-def _status_lines(status: BatcherStatus) -> Sequence[tuple[str, str]]:
-    """
-    Say how the spool stands, and of what is not well what to ask next.
-
-    Returns:
-        Of each line what it is about, and what it says.
-    """
-    oldest = status.oldest_received_at
-    since = "" if oldest is None else f", the oldest since {moment_as_text(oldest)}"
-    dead = status.account.dead
-    waiting = counted(status.waiting, "message waits", "messages wait")
-    return [
-        ("account", account_as_text(status.account)),
-        (
-            "waiting",
-            f"{waiting}{since}",
-        ),
-        (
-            "open",
-            f"open loads: {_listed(status.open_load_ids, 'forward goes on with them')}",
-        ),
-        (
-            "parked",
-            f"parked loads: {_listed(status.parked_load_ids, 'parked says why')}",
-        ),
-        (
-            "dead",
-            f"dead messages: {dead}; dead-letters says why"
-            if dead
-            else "nothing is dead",
-        ),
-        ("spool", f"{status.stored_bytes} payload bytes are kept"),
-    ]
-
-
-def _listed(load_ids: Sequence[str], advice: str) -> str:
-    return f"{', '.join(load_ids)}; {advice}" if load_ids else "none"
 
 
 def _loads(arguments: argparse.Namespace, output: Output) -> int:
@@ -223,7 +171,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, Output], int]] = {
     "plan": plan,
     "explain": explain,
     "simulate": simulate,
-    "status": _status,
+    "status": status,
     "loads": _loads,
     "parked": _parked,
     "carry-on": _carry_on,

@@ -50,18 +50,19 @@ def _of_spool(arguments: argparse.Namespace) -> Report:
     """
     Make a report of a spool alone, as if loads were due when mParticle's are.
     """
-    clock = SystemClock()
+    clock, policy = SystemClock(), UploadPolicy()
     with open_spool(arguments) as spool:
         status = spool.status()
         told = status_of(
             status,
-            due_at=Due(spool, UploadPolicy(), clock).at(status),
+            due_at=Due(spool, policy, clock).at(status),
             is_running=False,
             destination=None,
             error=None,
         )
         unknown = Foresight(unknown=_NO_COUNTS)
-        return make_report(spool, told, unknown, at=clock.now(), days=arguments.days)
+        at, days = clock.now(), arguments.days
+        return make_report(spool, told, unknown, policy, at=at, days=days)
 
 
 def _require_lake(arguments: argparse.Namespace) -> None:

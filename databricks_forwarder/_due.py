@@ -18,6 +18,9 @@ __all__ = ["Due"]
 # Where nothing waits, nobody looks more often than this.
 _IDLE_SECONDS = 1.0
 
+# A spool that is full of what no load frees must not make many small loads.
+_PRESSED_SECONDS = 60.0
+
 
 class Due:
     """
@@ -32,6 +35,8 @@ class Due:
         self._policy = policy
         self._clock = clock
         self._seen_messages = 0
+        self._pressed_at: float | None = None
+        self.is_pressed = False
 
     def is_reached_by(self, message_count: int) -> bool:
         """
@@ -43,12 +48,33 @@ class Due:
         self._seen_messages = 0
         return True
 
+    def press(self) -> bool:
+        """
+        Have what waits be due, since there is no room; whether it was not yet.
+
+        Once a minute at most, however many payloads are refused.
+        """
+        now = self._clock.monotonic()
+        last = self._pressed_at
+        if self.is_pressed or (last is not None and now - last < _PRESSED_SECONDS):
+            return False
+        self._pressed_at = now
+        self.is_pressed = True
+        return True
+
+    def relieve(self) -> None:
+        """
+        Have what waits be due by the policy again: a step was taken.
+        """
+        self.is_pressed = False
+
     def at(self, status: BatcherStatus) -> datetime | None:
         """
         When the next load is due; in the past if overdue, None if nothing waits.
         """
         now = self._clock.now()
-        if status.open_load_ids or status.waiting >= self._policy.max_messages:
+        is_full = status.waiting >= self._policy.max_messages or self.is_pressed
+        if status.open_load_ids or (is_full and status.oldest_received_at is not None):
             return min(now, status.oldest_received_at or now)
         if status.oldest_received_at is None:
             return None

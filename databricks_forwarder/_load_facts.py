@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from databricks_forwarder._dying import frequent_reasons
 from databricks_forwarder._listening import listening
 from databricks_forwarder._table_facts import Heard, TableFacts
 from databricks_forwarder._telling import told
 from databricks_forwarder.facts import (
     BatchDied,
+    BatchesDied,
     FileStaged,
     FileWritten,
     LoadCommitted,
@@ -43,6 +45,9 @@ if TYPE_CHECKING:
     )
 
 __all__ = ["LoadFacts"]
+
+# Of more parked tables a line has the number.
+_NAMED = 10
 
 
 @attrs.frozen
@@ -179,6 +184,13 @@ class LoadFacts:
 
     def _committed(self, report: LoadReport) -> None:
         account = report.account
+        if report.dead:
+            self._tell(
+                BatchesDied,
+                payload_count=len(report.dead),
+                message_count=account.dead,
+                reasons=frequent_reasons(report.dead),
+            )
         self._tell(
             LoadCommitted,
             attempt=report.attempt,
@@ -208,7 +220,7 @@ class LoadFacts:
             loaded=account.loaded,
             pending=account.pending,
             table_count=len(report.tables),
-            message=report.reason,
+            message=report.reason or _parked_tables(report),
             seconds=self._teller.since(self._begun),
         )
 
@@ -218,6 +230,13 @@ class LoadFacts:
 
     def _tell(self, kind: type[LoadFact], **how: Any) -> None:
         self._teller.tell(kind(at=self._teller.now(), load_id=self._id, **how))
+
+
+def _parked_tables(report: LoadReport) -> str:
+    names = [each.table for each in report.tables if each.state == "parked"]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    noun = "table" if len(names) == 1 else "tables"
+    return f"{noun} {', '.join(names[:_NAMED])}{more}"
 
 
 def _of_file(file: ParquetFile) -> dict[str, Any]:

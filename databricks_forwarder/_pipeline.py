@@ -46,6 +46,7 @@ from databricks_forwarder._progress import Staging, routes_note
 from databricks_forwarder._reports import broken_off_report, carried_report
 from databricks_forwarder._routes import ask
 from databricks_forwarder._scratch import load_folder
+from databricks_forwarder._setbacks import forget_setback, note_setback
 from databricks_forwarder._suppressed import suppressions_of
 from databricks_forwarder._table_columns import schema_of
 from databricks_forwarder._table_files import TableFiles
@@ -128,6 +129,7 @@ class Pipeline:
             return self._carry(load)
         except Exception as error:
             if is_foreseen(error) or not gives_up(error, load.failed("load")):
+                note_setback(load, error, at=self.clock.now())
                 raise
             return self._park_whole(load, error)
 
@@ -139,8 +141,7 @@ class Pipeline:
         at = self.clock.now()
         report = carried_report(load.lease, staging, parked, at=at)
         if report.is_parked:
-            self.batcher.park(load.id, report, at=at)
-            return report
+            return self._parked(load, report)
         if offers(self.router, LearningRouter):
             begun = load.told.begin()
             self.router.loaded(load.id, staging.counts, at=at)
@@ -238,7 +239,11 @@ class Pipeline:
         """
         at = self.clock.now()
         report = broken_off_report(load.lease, load.progress, error, at=at)
-        self.batcher.park(load.id, report, at=at)
+        return self._parked(load, report)
+
+    def _parked(self, load: CarriedLoad, report: LoadReport) -> LoadReport:
+        forget_setback(load)
+        self.batcher.park(load.id, report, at=report.settled_at)
         return report
 
     def sweep(self) -> None:

@@ -20,6 +20,8 @@ from databricks_forwarder.facts import (
     DestinationLost,
     RecordsAppended,
     RecordsRefused,
+    SpoolFilled,
+    SpoolFreed,
     StepFailed,
     WorkerFailed,
 )
@@ -50,6 +52,7 @@ class Teller:
         self._observers = observers
         self._clock = clock
         self._lost_at: float | None = None
+        self._full: tuple[int, float] | None = None
         self._broken: set[int] = set()
 
     def now(self) -> datetime:
@@ -99,6 +102,7 @@ class Teller:
         """
         Tell that payloads are stored.
         """
+        self._has_room(payloads)
         self.tell(
             RecordsAppended(
                 at=self.now(),
@@ -109,6 +113,28 @@ class Teller:
                 seconds=self.since(begun),
             )
         )
+
+    def is_full(self, payloads: Sequence[Payload], error: Exception) -> None:
+        """
+        Tell that there is no room for *payloads*, if there was some.
+        """
+        size_bytes = sum(len(payload.document) for payload in payloads)
+        full = self._full
+        if full is not None:
+            self._full = min(size_bytes, full[0]), full[1]
+            return
+        self._full = size_bytes, self.begin()
+        self.tell(SpoolFilled(at=self.now(), message=sentence(error)))
+
+    def _has_room(self, payloads: Sequence[Payload]) -> None:
+        """
+        Tell that there is room again, unless for less than was refused.
+        """
+        full = self._full
+        if full is None or sum(len(each.document) for each in payloads) < full[0]:
+            return
+        self._full = None
+        self.tell(SpoolFreed(at=self.now(), seconds=self.since(full[1])))
 
     @contextmanager
     def door(self) -> Iterator[None]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FACTS",
     "BatchDied",
+    "BatchesDied",
     "DestinationAwaited",
     "DestinationFound",
     "DestinationLost",
@@ -42,6 +43,8 @@ __all__ = [
     "LoadWritten",
     "RecordsAppended",
     "RecordsRefused",
+    "SpoolFilled",
+    "SpoolFreed",
     "SpoolSwept",
     "StatementRan",
     "StepFailed",
@@ -332,13 +335,30 @@ class TableParked(LoadFact):
 
 
 @attrs.frozen(kw_only=True)
+class BatchesDied(LoadFact):
+    """
+    Payloads of a load are dead letters from now on; told once, as it is done.
+
+    Attributes:
+        payload_count: How many.
+        message_count: Their messages.
+        reasons: The most frequent reasons, with how many died of each; figures
+            in a reason are ``…``.
+    """
+
+    payload_count: int
+    message_count: int
+    reasons: str
+
+
+@attrs.frozen(kw_only=True)
 class LoadParked(LoadFact):
     """
     A load is set aside, as a whole or some tables of it; a person must act.
 
     Attributes:
         pending: Its messages that are neither in a table nor dropped.
-        message: Why, if it is parked as a whole; None if only tables of it are.
+        message: Why, if it is parked as a whole; else which of its tables are.
         seconds: Since this try began.
     """
 
@@ -347,7 +367,7 @@ class LoadParked(LoadFact):
     loaded: int
     pending: int
     table_count: int
-    message: str | None
+    message: str
     seconds: float
 
 
@@ -396,6 +416,32 @@ class LeftoversFound(LoadFact):
     """
     The sweep found staged files of a load that is not open: they are discarded.
     """
+
+
+@attrs.frozen(kw_only=True)
+class SpoolFilled(Fact):
+    """
+    There is no room for payloads from now on.
+
+    Told once, at the first that is refused; `RecordsRefused` is told of each.
+
+    Attributes:
+        message: How full it is, and what makes room.
+    """
+
+    message: str
+
+
+@attrs.frozen(kw_only=True)
+class SpoolFreed(Fact):
+    """
+    There is room again, for as many bytes as were refused.
+
+    Attributes:
+        seconds: Since there was none.
+    """
+
+    seconds: float
 
 
 @attrs.frozen(kw_only=True)
@@ -501,6 +547,8 @@ class WorkerFailed(Fact):
 FACTS: tuple[type[Fact], ...] = (
     RecordsAppended,
     RecordsRefused,
+    SpoolFilled,
+    SpoolFreed,
     SpoolSwept,
     LeftoversFound,
     LoadLeased,
@@ -517,6 +565,7 @@ FACTS: tuple[type[Fact], ...] = (
     TableLoaded,
     TableFailed,
     LoadCounted,
+    BatchesDied,
     LoadCommitted,
     TableParked,
     LoadParked,

@@ -30,6 +30,7 @@ _RANKS: dict[type[Fact], int] = {
     known.TableFailed: 6,
     known.LoadCounted: 7,
     known.TableParked: 7,
+    known.BatchesDied: 7,
     **dict.fromkeys(_ENDS, 8),
 }
 

@@ -967,6 +967,55 @@ def test_status_says_what_to_ask_of_a_parked_load(parked_load: str, run: Run) ->
     assert f"open loads: {parked_load}; forward goes on with them" in opened
 
 
+@pytest.fixture(name="failing_load")
+def _failing_load() -> str:
+    """
+    Fail a load three times, as in another process; return its id.
+    """
+    router = FunctionRouter(lambda _: "a name with spaces")
+    with Forwarder.for_lake(
+        "lake", spool="spool.db", router=router, clock=FakeClock()
+    ) as forwarder:
+        forwarder.submit(make_payload())
+        for _ in range(3):
+            with pytest.raises(RouteError):
+                forwarder.flush()
+        (load_id,) = forwarder.status().open_load_ids
+    return load_id
+
+
+def test_status_tells_of_an_outage(
+    failing_load: str, run: Run, run_json: Callable[..., Any]
+) -> None:
+    """
+    An open load that failed is told with its messages, tries and last error.
+    """
+    code, out, _ = run("status", "--spool", "spool.db")
+    (load,) = run_json("status", "--spool", "spool.db")["open_loads"]
+
+    assert 1 == code
+    assert "0 messages wait; 1 more is pending in loads\n" in out
+    assert (
+        f"load {failing_load} has 1 message pending, the oldest since 2026-01-01 "
+        "00:00:00 UTC, begun 2026-01-01 00:00:00 UTC; it failed 3 times, the last at "
+        "2026-01-01 00:00:00 UTC: RouteError: "
+    ) in out
+    assert (failing_load, 1, 3) == (load["load_id"], load["pending"], load["failures"])
+    assert f"{load['last_error']}\n" in out
+
+
+def test_a_report_from_a_shell_tells_of_an_outage(failing_load: str, run: Run) -> None:
+    """
+    What failed in another process is late in a report of its spool.
+    """
+    run("report", "--spool", "spool.db", "-o", "page.html")
+    html = Path("page.html").read_text()
+
+    assert failing_load in html
+    assert "A load failed 3 times, and is overdue by " in html
+    assert "RouteError: " in html
+
+
 @pytest.mark.parametrize(
     ("command", "said"),
     [

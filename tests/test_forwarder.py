@@ -40,6 +40,7 @@ from databricks_forwarder.errors import (
     SetupError,
     TransientError,
 )
+from databricks_forwarder.facts import WorkerFailed
 from databricks_forwarder.loaders.memory import MemoryLoader
 from databricks_forwarder.model import Account, LoadId, Offset, OffsetRange
 from databricks_forwarder.routers.function import FunctionRouter
@@ -157,6 +158,46 @@ def test_a_full_spool_refuses_and_keeps_what_it_has(tmp_path: Path) -> None:
         forwarder.flush()
 
         assert Account(received=1, loaded=1) == forwarder.status().account
+
+
+def test_a_full_spool_makes_a_load_due(tmp_path: Path) -> None:
+    """
+    What waits is carried by the next tick, once a minute, not at its age only.
+    """
+    clock, large = FakeClock(), batch(custom("A" * 100, 1))
+    with Forwarder.for_lake(
+        tmp_path / "lake",
+        spool=tmp_path / "spool.db",
+        max_spool_bytes=len(large) + 10,
+        clock=clock,
+    ) as forwarder:
+        forwarder.submit(large)
+        carried = [forwarder.tick()]
+        for seconds in (0, 0, 61):
+            clock.advance(seconds=seconds)
+            with pytest.raises(BatcherFullError):
+                forwarder.submit(batch(custom("A" * 300, 1)))
+            due_at = forwarder.status().due_at
+            carried.append(forwarder.tick())
+            forwarder.submit(b"{}")
+
+        assert [None, 1, None, 2] == [it and it.account.loaded for it in carried]
+        assert due_at is not None
+        assert due_at <= clock.now()
+
+
+def test_a_full_spool_of_nothing_that_waits_makes_no_load(tmp_path: Path) -> None:
+    """
+    Where nothing waits a payload that has no room makes nothing due.
+    """
+    with Forwarder.for_lake(
+        tmp_path / "lake", spool=tmp_path / "spool.db", max_spool_bytes=5
+    ) as forwarder:
+        with pytest.raises(BatcherFullError):
+            forwarder.submit(batch(custom("A", 1)))
+
+        assert forwarder.status().due_at is None
+        assert forwarder.tick() is None
 
 
 # -- a lake -----------------------------------------------------------------
@@ -621,7 +662,7 @@ def test_a_thread_knows_when_to_look_again(
 
 class Told(logging.Handler):
     """
-    A log handler that tells when the first line comes.
+    A log handler that tells when the thread has failed.
     """
 
     def __init__(self) -> None:
@@ -632,7 +673,8 @@ class Told(logging.Handler):
         """
         Tell.
         """
-        self.event.set()
+        if isinstance(getattr(record, "fact", None), WorkerFailed):
+            self.event.set()
 
 
 def test_the_thread_survives_an_error_shows_it_and_tries_again(

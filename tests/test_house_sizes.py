@@ -25,7 +25,7 @@ LARGE = {
     "abilities.py": (650, "what parts may offer besides, on one page"),
     "protocols.py": (410, "the specification, to be read in one sitting"),
     "model.py": (520, "the values in the order of the walk, on one page"),
-    "facts.py": (540, "one catalogue of all that observers are told"),
+    "facts.py": (590, "one catalogue of all that observers are told"),
     "settings.py": (490, "what a user fills in, each check beside its field"),
 }
 

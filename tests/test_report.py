@@ -13,6 +13,7 @@ import attrs
 import pytest
 
 from databricks_forwarder import Forwarder
+from databricks_forwarder._open_loads import OpenLoad
 from databricks_forwarder._report.charts import SMALL, Bars, Range, bars, nice, ranges
 from databricks_forwarder._report.facts import (
     Facts,
@@ -476,6 +477,57 @@ def test_what_is_late_is_told(status: dict[str, Any], tile: str, said: str) -> N
     Overdue loads, errors, and what waits for whom.
     """
     text = text_of(attrs.evolve(EMPTY, status=attrs.evolve(STATUS, **status)))
+
+    assert f"Late {tile}" in text
+    assert said in text
+
+
+FAILED = OpenLoad(
+    load_id=LoadId("x-0-1"),
+    pending=30,
+    oldest_received_at=AT - timedelta(hours=3),
+    begun_at=AT - timedelta(hours=2),
+    failures=3,
+    last_error="SetupError: GRANT CREATE TABLE",
+    failed_at=AT - timedelta(minutes=1),
+)
+
+
+@pytest.mark.parametrize(
+    ("load", "tile", "said"),
+    [
+        (
+            FAILED,
+            "by 1 h 30 min 0 messages waiting, 30 messages in loads; failed 3 times",
+            "A load failed 3 times, and is overdue by 1 h 30 min: SetupError:",
+        ),
+        (
+            attrs.evolve(FAILED, oldest_received_at=AT, failures=1),
+            "a load fails 0 messages waiting, 30 messages in loads; failed 1 time",
+            "A load failed 1 time: SetupError: GRANT CREATE TABLE",
+        ),
+        (
+            attrs.evolve(FAILED, failures=0, last_error=None, failed_at=None),
+            "by 1 h 30 min 0 messages waiting, 30 messages in loads",
+            "30 messages, the oldest received 2026-03-31 09:00",
+        ),
+        (
+            OpenLoad(load_id=LoadId("x-0-1")),
+            "nothing 0 messages waiting, 30 messages in loads",
+            "Pending in all 30 messages",
+        ),
+    ],
+)
+def test_an_open_load_that_fails_or_is_old_is_late(
+    load: OpenLoad, tile: str, said: str
+) -> None:
+    """
+    The tile and the section say so, with the last error where it is known.
+    """
+    status = attrs.evolve(
+        STATUS, account=Account(received=30, pending=30), open_load_ids=["x-0-1"]
+    )
+    text = text_of(attrs.evolve(EMPTY, status=status, open_loads=[load]))
 
     assert f"Late {tile}" in text
     assert said in text

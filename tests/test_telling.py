@@ -17,6 +17,7 @@ from walking import InMemory, batch, custom
 
 from databricks_forwarder import Forwarder, Status, UploadPolicy
 from databricks_forwarder import facts as known
+from databricks_forwarder._load_facts import LoadFacts
 from databricks_forwarder._telling import Teller
 from databricks_forwarder.errors import (
     BatcherFullError,
@@ -26,16 +27,30 @@ from databricks_forwarder.errors import (
 )
 from databricks_forwarder.facts import (
     FACTS,
+    BatchesDied,
     DestinationFound,
     DestinationLost,
     Fact,
     LoadFailed,
+    LoadParked,
     RecordsAppended,
     RecordsRefused,
+    SpoolFilled,
+    SpoolFreed,
     StepFailed,
     WorkerFailed,
 )
-from databricks_forwarder.model import LoadId
+from databricks_forwarder.model import (
+    Account,
+    DeadLetter,
+    Lease,
+    LoadId,
+    LoadReport,
+    Offset,
+    OffsetRange,
+    TableName,
+    TableReport,
+)
 from databricks_forwarder.observers.log import LINES, LogObserver, with_log
 from databricks_forwarder.observers.memory import MemoryObserver
 from databricks_forwarder.testing.clock import FakeClock
@@ -43,6 +58,7 @@ from databricks_forwarder.testing.facts import make_fact, one_of_each
 
 PATIENCE_SECONDS = 20.0
 LOAD = LoadId("0123456789ab-0-9")
+ENDS_OF_ROOM = SpoolFilled, SpoolFreed
 
 
 class Raising:
@@ -117,9 +133,10 @@ def test_lines_that_nobody_wants_are_not_written(
         for fact in [*one_of_each(), Unheard(at=FakeClock().now())]:
             LogObserver().observe(fact)
 
-    assert {"TableParked", "LoadParked", "FilesLeft", "WorkerFailed"} == {
-        type(vars(record)["fact"]).__name__ for record in caplog.records
-    }
+    assert {
+        *("SpoolFilled", "BatchesDied", "TableParked", "LoadParked", "FilesLeft"),
+        *("DestinationLost", "WorkerFailed"),
+    } == {type(vars(record)["fact"]).__name__ for record in caplog.records}
 
 
 def test_the_log_is_told_once() -> None:
@@ -202,6 +219,131 @@ def test_a_full_spool_is_told(tmp_path: Path) -> None:
         forwarder.submit(batch(custom("A")))
 
     assert ["BatcherFullError"] == [fact.error for fact in seen.of(RecordsRefused)]
+
+
+def test_a_full_spool_is_told_once_until_there_is_room(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """
+    One warning however many are refused; smaller payloads make no end of it.
+    """
+    seen, large = MemoryObserver(), batch(custom("A" * 100))
+    with Forwarder.for_lake(
+        tmp_path / "lake",
+        spool=tmp_path / "s.db",
+        max_spool_bytes=len(large) + 10,
+        observer=seen,
+    ) as forwarder:
+        forwarder.submit(large)
+        for _ in range(3):
+            with pytest.raises(BatcherFullError):
+                forwarder.submit(large)
+        forwarder.submit(b"{}")
+        forwarder.flush()
+        full = [type(fact) for fact in seen.facts if isinstance(fact, ENDS_OF_ROOM)]
+        forwarder.submit(large)
+    warned = [line for line in caplog.messages if line.startswith("payloads are ref")]
+
+    assert [SpoolFilled] == full
+    assert [SpoolFreed] == [type(fact) for fact in seen.of(SpoolFreed)]
+    assert 1 == len(warned)
+    assert "run carry from a shell" in warned[0]
+
+
+@pytest.mark.parametrize(
+    ("tables", "said"),
+    [
+        (1, "table t00"),
+        (2, "tables t00, t01"),
+        (11, "t08, t09 and 1 more"),
+    ],
+)
+def test_a_load_tells_which_tables_are_parked(tables: int, said: str) -> None:
+    """
+    A load of which only tables are parked names them, ten at most.
+    """
+    seen = MemoryObserver()
+    reports = [
+        TableReport(
+            table=TableName(f"t{nth:02}"),
+            row_count=1,
+            file_count=1,
+            size_bytes=9,
+            state="parked",
+            reason="never",
+        )
+        for nth in range(tables)
+    ]
+    load_facts(seen).settled(report_with(tables=reports))
+    (parked,) = seen.of(LoadParked)
+
+    assert parked.message.endswith(said)
+
+
+def test_dead_letters_are_a_warning_with_their_reasons() -> None:
+    """
+    One fact a load: how many died, and of what most; figures make no reasons.
+    """
+    seen = MemoryObserver()
+    reasons = ["not JSON at 1", "not JSON at 2", "empty", "odd", "late", "worn"]
+    letters = [
+        DeadLetter(
+            offset=Offset(nth),
+            received_at=FakeClock().now(),
+            message_count=2,
+            reason=reason,
+            load_id=LOAD,
+        )
+        for nth, reason in enumerate(reasons)
+    ]
+    load_facts(seen).settled(
+        report_with(dead=letters, account=Account(received=12, dead=12))
+    )
+    (died,) = seen.of(BatchesDied)
+
+    assert (6, 12) == (died.payload_count, died.message_count)
+    assert "2 of not JSON at …; 1 of empty; 1 of odd; 2 more reasons" == died.reasons
+
+
+def test_a_load_without_dead_letters_warns_of_none(memory: InMemory) -> None:
+    """
+    Nothing is told of dead letters where there are none.
+    """
+    seen = MemoryObserver()
+    with memory.forwarder(observer=seen) as forwarder:
+        forwarder.submit(b"{}")
+        forwarder.flush()
+
+    assert [] == seen.of(BatchesDied)
+
+
+def load_facts(seen: MemoryObserver) -> LoadFacts:
+    """
+    What tells of a load of nothing.
+    """
+    lease = Lease(
+        load_id=LOAD,
+        offsets=OffsetRange(Offset(0), Offset(9)),
+        message_count=12,
+        attempt=1,
+        notes={},
+        records=(),
+    )
+    return LoadFacts.of(lease, Teller([seen], FakeClock()))
+
+
+def report_with(**values: Any) -> LoadReport:
+    """
+    A report of that load.
+    """
+    usual = {
+        "load_id": LOAD,
+        "offsets": OffsetRange(Offset(0), Offset(9)),
+        "attempt": 1,
+        "settled_at": FakeClock().now(),
+        "account": Account(),
+    }
+    return LoadReport(**{**usual, **values})
 
 
 def test_an_observer_that_raises_harms_nobody(

@@ -4,7 +4,6 @@ What a report is made from: how a forwarder stands, and what it did lately.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -12,9 +11,12 @@ from typing import TYPE_CHECKING
 import attrs
 
 from databricks_forwarder._abilities import offers
+from databricks_forwarder._dying import reason_like
+from databricks_forwarder._open_loads import OpenLoad, open_loads
 from databricks_forwarder._report.words import utc_day
 from databricks_forwarder.abilities import ForeseeingRouter
 from databricks_forwarder.errors import ForwarderError
+from databricks_forwarder.settings import UploadPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,9 +31,6 @@ __all__ = ["DeadGroup", "Facts", "Foresight", "dead_groups", "foresight", "gathe
 
 # All that a spool keeps.
 _EVERY_LOAD = 10_000
-
-# An error's place in a payload, or the figures in it, make no other reason.
-_FIGURES = re.compile(r"(?<![\w-])\d+")
 
 
 @attrs.frozen(kw_only=True)
@@ -77,6 +76,8 @@ class Facts:
         loads: Of those days: the reports of committed loads, newest first.
         parked: Of the loads that are set aside, oldest first.
         dead: The dead letters by reason, the most messages first.
+        open_loads: What is known of the loads that are begun and not finished.
+        max_age: How old a message may be when its load is due.
     """
 
     at: datetime
@@ -87,10 +88,18 @@ class Facts:
     parked: Sequence[LoadReport]
     dead: Sequence[DeadGroup]
     foresight: Foresight
+    open_loads: Sequence[OpenLoad] = ()
+    max_age: timedelta = UploadPolicy().max_age
 
 
-def gather(
-    batcher: Batcher, status: Status, foreseen: Foresight, *, at: datetime, days: int
+def gather(  # noqa: PLR0913  # each of them is shown
+    batcher: Batcher,
+    status: Status,
+    foreseen: Foresight,
+    policy: UploadPolicy,
+    *,
+    at: datetime,
+    days: int,
 ) -> Facts:
     """
     Ask a batcher for what a report shows.
@@ -106,6 +115,8 @@ def gather(
         parked=batcher.parked(),
         dead=dead_groups(batcher.dead_letters()),
         foresight=foreseen,
+        open_loads=open_loads(batcher, batcher.status()),
+        max_age=policy.max_age,
     )
 
 
@@ -129,7 +140,7 @@ def dead_groups(letters: Iterable[DeadLetter]) -> Sequence[DeadGroup]:
     grouped: dict[str, list[DeadLetter]] = defaultdict(list)
     for letter in letters:
         kept = attrs.evolve(letter, payload=None)
-        grouped[_FIGURES.sub("…", letter.reason)].append(kept)
+        grouped[reason_like(letter.reason)].append(kept)
     groups = [_group(like, group) for like, group in grouped.items()]
     return sorted(groups, key=lambda group: (-group.message_count, group.reason))
 

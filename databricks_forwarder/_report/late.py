@@ -30,11 +30,12 @@ from databricks_forwarder._report.words import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from databricks_forwarder._open_loads import OpenLoad
     from databricks_forwarder._report.facts import Facts
     from databricks_forwarder._report.lately import Lately
-    from databricks_forwarder.model import LoadReport
+    from databricks_forwarder.model import LoadId, LoadReport
 
-__all__ = ["late", "lateness"]
+__all__ = ["failing", "late", "lateness"]
 
 _LATEST = 20
 
@@ -47,9 +48,22 @@ def lateness(facts: Facts) -> timedelta | None:
     By how much a load is overdue; None if none is, or hardly.
     """
     due_at = facts.status.due_at
-    if due_at is None or facts.at - due_at < _PATIENCE:
-        return None
-    return facts.at - due_at
+    due = [] if due_at is None else [due_at]
+    due += [
+        load.oldest_received_at + facts.max_age
+        for load in facts.open_loads
+        if load.oldest_received_at is not None
+    ]
+    overdue = max((facts.at - each for each in due), default=timedelta(0))
+    return None if overdue < _PATIENCE else overdue
+
+
+def failing(facts: Facts) -> OpenLoad | None:
+    """
+    The open load that failed last; None if none did.
+    """
+    failed = [load for load in facts.open_loads if load.failed_at is not None]
+    return max(failed, key=lambda load: load.failed_at or facts.at, default=None)
 
 
 def late(lately: Lately) -> Html:
@@ -68,8 +82,12 @@ def late(lately: Lately) -> Html:
 
 
 def _verdict(facts: Facts) -> str:
-    overdue = lateness(facts)
-    status = facts.status
+    overdue, status = lateness(facts), facts.status
+    load = failing(facts)
+    if load is not None:
+        by = "" if overdue is None else f", and is overdue by {span(overdue)}"
+        failures = plural(load.failures, "time")
+        return f"A load failed {failures}{by}: {load.last_error}"
     if overdue is not None:
         return (
             f"A load is overdue by {span(overdue)}: see whether the host still ticks."
@@ -82,6 +100,7 @@ def _verdict(facts: Facts) -> str:
 def _standing(facts: Facts) -> Iterator[tuple[str, object]]:
     status = facts.status
     yield "Waiting", plural(status.waiting, "message")
+    yield "Pending in all", plural(status.account.pending, "message")
     if status.oldest_received_at is not None:
         ago = span(facts.at - status.oldest_received_at)
         yield (
@@ -90,16 +109,32 @@ def _standing(facts: Facts) -> Iterator[tuple[str, object]]:
         )
     if status.due_at is not None:
         yield "Next load due", moment(status.due_at)
-    for name, load_ids in (
-        ("Begun and open", status.open_load_ids),
-        ("Set aside", status.parked_load_ids),
-    ):
-        if load_ids:
-            yield name, joined(tag("div", named(each)) for each in load_ids)
+    loads = {load.load_id: load for load in facts.open_loads}
+    if status.open_load_ids:
+        opened = (tag("div", *_open(it, loads.get(it))) for it in status.open_load_ids)
+        yield "Begun and open", joined(opened)
+    if status.parked_load_ids:
+        parked = (tag("div", named(each)) for each in status.parked_load_ids)
+        yield "Set aside", joined(parked)
     if status.destination is not None:
         yield "Destination", status.destination
     if status.last_error is not None:
         yield "Last error", status.last_error
+
+
+def _open(load_id: LoadId, load: OpenLoad | None) -> Iterator[Html | str]:
+    yield named(load_id)
+    if load is None:
+        return
+    if load.pending is not None:
+        yield f", {plural(load.pending, 'message')}"
+    if load.oldest_received_at is not None:
+        yield ", the oldest received "
+        yield moment(load.oldest_received_at)
+    if load.failed_at is not None:
+        yield f"; failed {plural(load.failures, 'time')}, the last "
+        yield moment(load.failed_at)
+        yield f": {load.last_error}"
 
 
 def _plots(lately: Lately, loads: Sequence[LoadReport]) -> Html:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from databricks_forwarder._markup import Html, joined, named, tag
 from databricks_forwarder._report.arrived import arrived
 from databricks_forwarder._report.dead import dead
-from databricks_forwarder._report.late import late, lateness
+from databricks_forwarder._report.late import failing, late, lateness
 from databricks_forwarder._report.lately import Lately
 from databricks_forwarder._report.promoted import likely, promoted, to_come
 from databricks_forwarder._report.style import STYLE
@@ -107,8 +107,15 @@ def _arrived(lately: Lately) -> Html:
 
 
 def _late(facts: Facts) -> Html:
-    overdue = lateness(facts)
+    overdue, failed = lateness(facts), failing(facts)
     waiting = f"{plural(facts.status.waiting, 'message')} waiting"
+    pending = facts.status.account.pending - facts.status.waiting
+    if failed is not None or pending:
+        waiting += f", {plural(pending, 'message')} in loads"
+    if failed is not None:
+        late_by = "a load fails" if overdue is None else f"by {span(overdue)}"
+        note = f"{waiting}; failed {plural(failed.failures, 'time')}"
+        return _tile("late", "bad", "Late", late_by, note)
     if overdue is not None:
         return _tile("late", "bad", "Late", f"by {span(overdue)}", waiting)
     if facts.status.last_error is not None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from databricks_forwarder._report.facts import Foresight
     from databricks_forwarder._status import Status
     from databricks_forwarder.protocols import Batcher, Router
+    from databricks_forwarder.settings import UploadPolicy
 
 __all__ = ["Report", "make_report", "report_of"]
 
@@ -73,8 +74,14 @@ class Report:
         return f'{start} srcdoc="{inside}"></iframe>'
 
 
-def report_of(
-    batcher: Batcher, router: Router, status: Status, *, at: datetime, days: int
+def report_of(  # noqa: PLR0913  # the parts, and what is wanted of them
+    batcher: Batcher,
+    router: Router,
+    status: Status,
+    policy: UploadPolicy,
+    *,
+    at: datetime,
+    days: int,
 ) -> Report:
     """
     Look at a forwarder's parts, and make a report.
@@ -82,11 +89,18 @@ def report_of(
     Raises:
         ConfigurationError: So many days can't be looked back.
     """
-    return make_report(batcher, status, foresight(router, at=at), at=at, days=days)
+    foreseen = foresight(router, at=at)
+    return make_report(batcher, status, foreseen, policy, at=at, days=days)
 
 
-def make_report(
-    batcher: Batcher, status: Status, foreseen: Foresight, *, at: datetime, days: int
+def make_report(  # noqa: PLR0913  # each of them is shown
+    batcher: Batcher,
+    status: Status,
+    foreseen: Foresight,
+    policy: UploadPolicy,
+    *,
+    at: datetime,
+    days: int,
 ) -> Report:
     """
     Make a report of a batcher, and of what is foreseen elsewhere.
@@ -97,5 +111,5 @@ def make_report(
     if not 0 < days <= _MOST_DAYS:
         msg = f"days must be from 1 to {_MOST_DAYS}, not {days!r}"
         raise ConfigurationError(msg)
-    facts = gather(batcher, status, foreseen, at=at, days=days)
+    facts = gather(batcher, status, foreseen, policy, at=at, days=days)
     return Report(at=at, html=page(facts))

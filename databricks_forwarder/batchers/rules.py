@@ -154,8 +154,10 @@ def say_full(stored_bytes: int, size_bytes: int, max_spool_bytes: int) -> str:
     """
     return (
         f"the upload queue is full: {stored_bytes} of {max_spool_bytes} bytes are kept "
-        f"and {size_bytes} more were handed in; nothing of them was stored. Carry the "
-        "waiting loads, replay or parked ones too, or raise max_spool_bytes"
+        f"and {size_bytes} more were handed in; nothing of them was stored. Flush, "
+        "or run carry from a shell: what is loaded makes room at once. Parked loads "
+        "and dead letters take room until they are carried on or replayed. "
+        "max_spool_bytes should hold at least the traffic of max_age"
     )
 
 

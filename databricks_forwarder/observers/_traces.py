@@ -212,8 +212,7 @@ class Traces:
 
     def _parked(self, fact: facts.LoadParked) -> None:
         attributes = {"load.outcome": "parked", "load.pending": fact.pending}
-        message = fact.message or "some of its tables are parked"
-        self._end(fact.load_id, fact.at, attributes, ("parked", message))
+        self._end(fact.load_id, fact.at, attributes, ("parked", fact.message))
 
     def _failed(self, fact: facts.LoadFailed) -> None:
         error = (fact.error, fact.message)

@@ -26,6 +26,11 @@ LINES: Mapping[type[Fact], tuple[int, str]] = {
         "%(record_count)d payloads with %(message_count)d messages are stored",
     ),
     facts.RecordsRefused: (logging.DEBUG, "payloads were refused: %(error)s"),
+    facts.SpoolFilled: (logging.WARNING, "payloads are refused: %(message)s"),
+    facts.SpoolFreed: (
+        logging.INFO,
+        "payloads are taken again, after %(seconds).0f s without room",
+    ),
     facts.SpoolSwept: (logging.DEBUG, "leftovers of %(load_count)d loads were found"),
     facts.LeftoversFound: (logging.INFO, "discarding leftovers of load %(load_id)s"),
     facts.LoadLeased: (
@@ -84,6 +89,13 @@ LINES: Mapping[type[Fact], tuple[int, str]] = {
         logging.DEBUG,
         "load %(load_id)s is counted: %(message_count)d messages",
     ),
+    facts.BatchesDied: (
+        logging.WARNING,
+        (
+            "load %(load_id)s leaves %(payload_count)d payloads with %(message_count)d "
+            "messages as dead letters: %(reasons)s"
+        ),
+    ),
     facts.LoadCommitted: (
         logging.INFO,
         (
@@ -109,7 +121,7 @@ LINES: Mapping[type[Fact], tuple[int, str]] = {
         "staged files of load %(load_id)s stay for now: %(message)s",
     ),
     facts.DestinationLost: (
-        logging.INFO,
+        logging.WARNING,
         "loads do not come through since load %(load_id)s: %(message)s",
     ),
     facts.DestinationFound: (

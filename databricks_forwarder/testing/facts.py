@@ -27,6 +27,7 @@ _USUAL: dict[str, Any] = {
     "offsets": OffsetRange(Offset(0), Offset(9)),
     "operation": "COPY INTO",
     "reason": "not JSON: Expecting value at character 0",
+    "reasons": "1 of not JSON: Expecting value at character …",
     "seconds": 0.5,
     "pause_seconds": 2.0,
     "size_bytes": 4096,
