@@ -273,7 +273,7 @@ def test_a_look_answers_the_four_questions(show: Any, lived: Report) -> None:
 
     assert [
         "Arrived today\n651 rows\nin 8 loads, 3 tables",
-        "Late\nnothing\n95 messages waiting",
+        "Late\nnothing\n95 messages waiting, 4 messages in loads",
         "Dead\n44 messages\n1 load set aside; mostly: not UTF-8 at byte …",
         "Next table of its own\nsession_start\nlikely in 6 days, on Mon 6 Apr",
     ] == tiles
