@@ -9,9 +9,10 @@ from datetime import date, datetime, timedelta, timezone
 import pytest
 
 from databricks_forwarder.abilities import ForeseeingRouter
+from databricks_forwarder.answers import Prospect
 from databricks_forwarder.counts.memory import MemoryEventCounts
 from databricks_forwarder.errors import ConfigurationError
-from databricks_forwarder.model import EventKey, EventKind, LoadId, Prospect
+from databricks_forwarder.model import EventKey, EventKind, LoadId
 from databricks_forwarder.routers._foresight import likely_day, per_day
 from databricks_forwarder.routers.default import default_router
 from databricks_forwarder.routers.first_match import FirstMatch

@@ -622,3 +622,48 @@ def test_a_table_that_is_shown_already_costs_nothing(
     kept.grown(TableName("one"), schema_of(None))
 
     assert before == len(statements(settings))
+
+
+def test_a_table_that_can_not_be_made_is_shown_without_and_told_when_it_is_prepared(
+    settings: DatabricksSettings, client: DatabricksClient
+) -> None:
+    """
+    What is wrong with one table of a load keeps no other out of the views.
+    """
+    workspace().fail(
+        Fault(
+            on="statement",
+            matching=f"CREATE TABLE {client.table(TableName('bad'))}",
+            error=("INSUFFICIENT_PERMISSIONS", "42501", "As scripted."),
+            times=1000,
+        )
+    )
+    kept = WarehouseViews(client, MemoryEventCounts().give, maintain=True)
+    loader = WarehouseLoader(client, kept)
+    coming = {TableName(name): schema_of(None) for name in ("bad", "good")}
+    loader.survey(list(coming))
+    loader.expect(TableName("good"), {}, coming)
+    shown = workspace().query(f"SELECT * FROM main.{settings.schema_name}.events")
+    with pytest.raises(SetupError):
+        loader.prepare(TableName("bad"), schema_of(None))
+    workspace().faults.clear()
+
+    assert 0 == len(shown)
+    assert [] == list(kept.problems())
+
+
+def test_a_schema_without_views_is_found_out_once(
+    settings: DatabricksSettings, client: DatabricksClient
+) -> None:
+    """
+    Where tables were made without views there are to be none, and nobody looks again.
+    """
+    WarehouseLoader(client).prepare(TableName("one"), schema_of(None))
+    kept = WarehouseViews(client, MemoryEventCounts().give)
+    kept.expect(TableName("one"), {}, {})
+    before = len(statements(settings))
+    kept.expect(TableName("one"), {}, {})
+
+    assert kept.is_off
+    assert before == len(statements(settings))
+    assert [] == views(settings)

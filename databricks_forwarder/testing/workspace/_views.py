@@ -10,9 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
 
 from databricks_forwarder.testing.workspace._names import full_name, parent, shown
 from databricks_forwarder.testing.workspace._refusals import RefusedError
@@ -28,19 +26,7 @@ if TYPE_CHECKING:
 
     Query = Callable[[str, Session, Parts], pa.Table]
 
-__all__ = ["names_in", "names_of", "refuse_views", "rows_of"]
-
-
-def names_in(text: str, session: Session) -> set[str]:
-    """
-    The dotted names of what a query is about; none if it can't be parsed.
-    """
-    try:
-        tree = sqlglot.parse_one(text, read="databricks")
-    except (SqlglotError, IndexError):
-        # Whoever answers it says why.
-        return set()
-    return names_of(tree, session)
+__all__ = ["names_of", "refuse_views", "rows_of"]
 
 
 def names_of(tree: exp.Expr, session: Session) -> set[str]:

@@ -18,10 +18,14 @@ from databricks_forwarder.testing.workspace._parts import unsupported
 from databricks_forwarder.testing.workspace._refusals import RefusedError
 from databricks_forwarder.testing.workspace._removals import dated, removal
 from databricks_forwarder.testing.workspace._results import Result
-from databricks_forwarder.testing.workspace._select import query, spared
+from databricks_forwarder.testing.workspace._select import (
+    answered,
+    parsed_query,
+    spared,
+)
 from databricks_forwarder.testing.workspace._tables import while_there
 from databricks_forwarder.testing.workspace._types import to_arrow_schema
-from databricks_forwarder.testing.workspace._views import names_in
+from databricks_forwarder.testing.workspace._views import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,10 +54,10 @@ def insert(reader: Reader, session: Session, parts: Parts) -> Result:
     table = parts.tables.find(name, session.principal, "MODIFY")
     with while_there(table):
         snapshot = table.log.read()
-    text = reader.rest()
+    tree = parsed_query(reader.rest())
     # Who reads the table that it writes conflicts as MERGE does.
-    is_blind = name not in names_in(text, session)
-    rows = query(text, session, parts)
+    is_blind = name not in names_of(tree, session)
+    rows = answered(tree, session, parts)
     fields = snapshot.fields
     fitting = fitted(name, fields, names, rows)
     for batch in fitting.to_batches():
