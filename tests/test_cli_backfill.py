@@ -8,8 +8,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from schemas import new_schema, workspace
+from shells import export, place
 from walking import batch, custom, lake_tables
 
 from databricks_forwarder import Forwarder
@@ -99,28 +101,14 @@ def test_rows_of_a_workspace_are_moved(
     """
     The environment says where the tables are, and how they are called.
     """
-    settings = new_schema()
+    settings = attrs.evolve(new_schema(), events_threshold=2)
     endpoint = workspace().endpoint
-    for name, value in {
-        "DEPLOYMENT_NAME": "loopback",
-        "WAREHOUSE_ID": settings.warehouse_id,
-        "CLIENT_ID": settings.client_id,
-        "CLIENT_SECRET": settings.client_secret.reveal(),
-        "CATALOG_NAME": settings.catalog_name,
-        "SCHEMA_NAME": settings.schema_name,
-        "EVENTS_THRESHOLD": "2",
-    }.items():
-        monkeypatch.setenv(f"DATABRICKS_FORWARDER_{name}", value)
-    load(
-        Forwarder.for_databricks(
-            type(settings).from_env(), endpoint=endpoint, spool="spool.db"
-        )
-    )
-    where = ["--databricks", "--endpoint", f"{endpoint.host}:{endpoint.port}"]
-    place = [*where, "--ca-file", str(endpoint.ca_file), "--spool", "spool.db"]
-    codes = [main(["backfill", *place, "--json"])]
+    export(settings, monkeypatch)
+    load(Forwarder.for_databricks(settings, endpoint=endpoint, spool="spool.db"))
+    there = [*place(), "--spool", "spool.db"]
+    codes = [main(["backfill", *there, "--json"])]
     moved = json.loads(capsys.readouterr().out)
-    codes.append(main(["reconcile", *place]))
+    codes.append(main(["reconcile", *there]))
 
     assert [0, 0] == codes
     assert {"moved": {OWN: 1}} == moved

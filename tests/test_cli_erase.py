@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from schemas import new_schema, workspace
+from shells import export, place
 from walking import batch, custom
 
 from databricks_forwarder import Forwarder
@@ -171,25 +172,14 @@ def test_a_workspace_is_erased_from(
     """
     settings = new_schema()
     endpoint = workspace().endpoint
-    for name, value in {
-        "DEPLOYMENT_NAME": "loopback",
-        "WAREHOUSE_ID": settings.warehouse_id,
-        "CLIENT_ID": settings.client_id,
-        "CLIENT_SECRET": settings.client_secret.reveal(),
-        "CATALOG_NAME": settings.catalog_name,
-        "SCHEMA_NAME": settings.schema_name,
-    }.items():
-        monkeypatch.setenv(f"DATABRICKS_FORWARDER_{name}", value)
+    export(settings, monkeypatch)
     with Forwarder.for_databricks(
         settings, endpoint=endpoint, spool="spool.db"
     ) as forwarder:
         forwarder.submit(batch(custom("Buy"), mpid=12345))
         forwarder.flush()
-    where = f"{endpoint.host}:{endpoint.port}"
-    place = ["--databricks", "--endpoint", where, "--ca-file", str(endpoint.ca_file)]
-    code = main(
-        ["erase", "--person", "person.json", *place, "--spool", "spool.db", "--json"]
-    )
+    there = [*place(), "--spool", "spool.db"]
+    code = main(["erase", "--person", "person.json", *there, "--json"])
     receipt = json.loads(capsys.readouterr().out)
 
     (table,) = receipt["tables"]

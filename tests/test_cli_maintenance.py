@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 from schemas import new_schema, workspace
+from shells import export, place
 from walking import batch, custom
 
 from databricks_forwarder import DatabricksSettings, Forwarder, _maintenance
@@ -126,16 +127,7 @@ def test_what_fails_is_said_and_is_an_error(
 @pytest.fixture(name="settings")
 def _settings(monkeypatch: pytest.MonkeyPatch) -> DatabricksSettings:
     settings = new_schema()
-    values = {
-        "DEPLOYMENT_NAME": "loopback",
-        "WAREHOUSE_ID": settings.warehouse_id,
-        "CLIENT_ID": settings.client_id,
-        "CLIENT_SECRET": settings.client_secret.reveal(),
-        "CATALOG_NAME": settings.catalog_name,
-        "SCHEMA_NAME": settings.schema_name,
-    }
-    for name, value in values.items():
-        monkeypatch.setenv(f"DATABRICKS_FORWARDER_{name}", value)
+    export(settings, monkeypatch)
     return settings
 
 
@@ -155,11 +147,7 @@ def test_a_workspace_is_maintained(
             forwarder.flush()
     table = f"`main`.`{settings.schema_name}`.`{settings.schema_name}_otherevents`"
     workspace().query(f"ALTER TABLE {table} CLUSTER BY AUTO")
-    place = [
-        *("--databricks", "--endpoint", f"{endpoint.host}:{endpoint.port}"),
-        *("--ca-file", str(endpoint.ca_file)),
-    ]
-    code = main(["maintenance", *place, "--run", "vacuum"])
+    code = main(["maintenance", *place(), "--run", "vacuum"])
     said = capsys.readouterr().out.splitlines()
 
     assert (0, True) == (code, "(automatic)" in said[1])

@@ -8,8 +8,10 @@ import json
 import re
 from pathlib import Path
 
+import attrs
 import pytest
 from schemas import new_schema, rows_of, workspace
+from shells import export, place
 
 from databricks_forwarder import DatabricksSettings
 from databricks_forwarder._cli import main
@@ -20,27 +22,8 @@ from databricks_forwarder.testing.workspace import Fault
 @pytest.fixture(name="settings")
 def _settings(monkeypatch: pytest.MonkeyPatch) -> DatabricksSettings:
     settings = new_schema()
-    values = {
-        "DEPLOYMENT_NAME": "loopback",
-        "WAREHOUSE_ID": settings.warehouse_id,
-        "CLIENT_ID": settings.client_id,
-        "CLIENT_SECRET": settings.client_secret.reveal(),
-        "CATALOG_NAME": settings.catalog_name,
-        "SCHEMA_NAME": settings.schema_name,
-        "EVENTS_THRESHOLD": "2",
-    }
-    for name, value in values.items():
-        monkeypatch.setenv(f"DATABRICKS_FORWARDER_{name}", value)
+    export(attrs.evolve(settings, events_threshold=2), monkeypatch)
     return settings
-
-
-def place() -> list[str]:
-    """
-    Where the workspace is.
-    """
-    endpoint = workspace().endpoint
-    where = f"{endpoint.host}:{endpoint.port}"
-    return ["--databricks", "--endpoint", where, "--ca-file", str(endpoint.ca_file)]
 
 
 def test_files_are_forwarded_into_a_workspace(
@@ -70,7 +53,12 @@ def test_a_threshold_said_is_the_one(
     """
     file = tmp_path / "batches.json"
     file.write_bytes(make_payload(*[make_event("screen_view")] * 2))
-    arguments = [*place(), "--spool", str(tmp_path / "spool.db"), "--json"]
+    arguments = [
+        *place(),
+        "--spool",
+        str(tmp_path / "spool.db"),
+        "--json",
+    ]
     main(["forward", str(file), *arguments, "--events-threshold", "3"])
     told = json.loads(capsys.readouterr().out)
 
@@ -93,7 +81,13 @@ def test_a_router_of_ones_own_routes_into_a_workspace(
     file = tmp_path / "batches.json"
     file.write_bytes(make_payload(make_event("screen_view")))
     spool = str(tmp_path / "spool.db")
-    arguments = [*place(), "--spool", spool, "--router", "workspace_routing:make"]
+    arguments = [
+        *place(),
+        "--spool",
+        spool,
+        "--router",
+        "workspace_routing:make",
+    ]
     main(["forward", str(file), *arguments, "--json"])
     told = json.loads(capsys.readouterr().out)
 

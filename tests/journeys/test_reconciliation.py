@@ -17,6 +17,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 from schemas import new_schema, workspace
+from shells import export, place
 from walking import batch
 
 from databricks_forwarder import DatabricksSettings, Forwarder, UploadPolicy
@@ -488,31 +489,12 @@ def test_a_workspace_is_compared_from_a_shell(
     """
     The same command, with the settings from the environment.
     """
-    place = InWorkspace(tmp_path)
-    with place.open() as forwarder:
+    inside = InWorkspace(tmp_path)
+    with inside.open() as forwarder:
         carried(forwarder)
-    endpoint = workspace().endpoint
-    settings = place.settings
-    values = {
-        "DEPLOYMENT_NAME": "loopback",
-        "WAREHOUSE_ID": settings.warehouse_id,
-        "CLIENT_ID": settings.client_id,
-        "CLIENT_SECRET": settings.client_secret.reveal(),
-        "CATALOG_NAME": settings.catalog_name,
-        "SCHEMA_NAME": settings.schema_name,
-    }
-    for name, value in values.items():
-        monkeypatch.setenv(f"DATABRICKS_FORWARDER_{name}", value)
-    said = run(
-        "reconcile",
-        "--databricks",
-        "--endpoint",
-        f"{endpoint.host}:{endpoint.port}",
-        "--ca-file",
-        str(endpoint.ca_file),
-        "--spool",
-        str(tmp_path / "spool.db"),
-    )
+    export(inside.settings, monkeypatch)
+    there = [*place(), "--spool", str(tmp_path / "spool.db")]
+    said = run("reconcile", *there)
 
     assert (0, "all agrees: 2 loads in 2 tables, 4 rows expected, 4 found\n", "") == (
         said

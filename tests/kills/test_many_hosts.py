@@ -8,9 +8,11 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+import attrs
 import pytest
 from killed_host import SCHEMA, SPOOL, THRESHOLD, Kill
 from killed_hosts import Hosts
+from shells import export, place
 
 from databricks_forwarder import Forwarder
 from databricks_forwarder._cli import main
@@ -144,31 +146,12 @@ def test_the_spool_of_a_host_that_is_gone_is_carried(
         for name in ("tried", "got"):
             shutil.copy(gone.folder / name, new_home)
         gone.folder = new_home
-        for name, value in variables(workspace).items():
-            monkeypatch.setenv(f"DATABRICKS_FORWARDER_{name}", value)
-        endpoint = workspace.endpoint
-        where = [
-            *("--databricks", "--endpoint", f"{endpoint.host}:{endpoint.port}"),
-            *("--ca-file", str(endpoint.ca_file)),
-        ]
-        main(["carry", *where, "--spool", str(new_home / SPOOL), "--quiet"])
+        export(
+            attrs.evolve(workspace.settings, events_threshold=THRESHOLD), monkeypatch
+        )
+        there = place(workspace.endpoint)
+        main(["carry", *there, "--spool", str(new_home / SPOOL), "--quiet"])
         violations = hosts.seen()
 
     assert was_killed
     assert [] == violations
-
-
-def variables(workspace: Workspace) -> dict[str, str]:
-    """
-    What the command line asks the environment for.
-    """
-    settings = workspace.settings
-    return {
-        "DEPLOYMENT_NAME": settings.deployment_name,
-        "WAREHOUSE_ID": settings.warehouse_id,
-        "CLIENT_ID": settings.client_id,
-        "CLIENT_SECRET": settings.client_secret.reveal(),
-        "CATALOG_NAME": settings.catalog_name,
-        "SCHEMA_NAME": settings.schema_name,
-        "EVENTS_THRESHOLD": str(THRESHOLD),
-    }
