@@ -74,6 +74,22 @@ class Leasing(BatcherHooks):
         assert [0, 1] == offsets_of(lease)
 
     @clause("B3")
+    def test_b3_a_record_from_ahead_is_not_the_oldest(self) -> None:
+        """
+        A record of a clock that is ahead makes nothing due beside a fresh one.
+        """
+        batcher = self._open()
+        policy = UploadPolicy(max_age=timedelta(minutes=90), max_messages=10)
+        batcher.append([payload("a")], at=NOON + policy.max_age)
+        alone = batcher.lease(policy, at=NOON + policy.max_age - _MICROSECOND)
+        batcher.append([payload("b")], at=NOON)
+        both = batcher.lease(policy, at=NOON)
+
+        assert alone is None
+        assert both is None
+        assert [0, 1] == offsets_of(leased(batcher))
+
+    @clause("B3")
     def test_b3_nothing_waiting_is_never_due(self) -> None:
         """
         An empty batcher has no lease, sealed or not.

@@ -131,10 +131,13 @@ class Queue:
         """
         Make a load of the oldest waiting records if it is due, or sealed.
         """
+        if not self.waiting:
+            return None
         messages = sum(record.message_count for record in self.waiting)
+        oldest_at = min(record.received_at for record in self.waiting)
         # What seems to come from ahead was received before a clock went back.
-        due = any(abs(at - record.received_at) >= max_age for record in self.waiting)
-        if not self.waiting or not (seal or due or messages >= max_messages):
+        due = abs(at - oldest_at) >= max_age or messages >= max_messages
+        if not seal and not due:
             return None
         records = [self.waiting.pop(0)]
         room = max_messages - records[0].message_count
