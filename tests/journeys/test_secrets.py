@@ -150,7 +150,8 @@ def pickled(value: object) -> str:
     What a pickle of *value* says, if there can be one.
     """
     with suppress(Exception):
-        return pickle.dumps(value, protocol=0).decode("latin-1")
+        # Protocols below 2 would wrap a stream anew, and close it with the wrapper.
+        return pickle.dumps(value, protocol=2).decode("latin-1")
     return ""
 
 
