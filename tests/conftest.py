@@ -5,10 +5,12 @@ What all tests share.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from importlib.metadata import version
 
 import pytest
 from hypothesis import settings
+from sweeping import sweeping
 
 from databricks_forwarder.testing.clock import FakeClock
 
@@ -44,6 +46,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for report in terminalreporter.getreports("passed"):
         for name, value in report.user_properties:
             terminalreporter.write_line(f"{name}: {value}")
+
+
+@pytest.fixture(autouse=True)
+def _swept() -> Iterator[None]:
+    with sweeping():
+        yield
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from typing import Any
 
 import attrs
 import pyarrow as pa
+from sweeping import when_the_test_is_over
 
 from databricks_forwarder._databricks.client import DatabricksClient
 from databricks_forwarder.protocols import Clock
@@ -37,10 +38,16 @@ GRANTS = ("USE SCHEMA", "CREATE TABLE", "CREATE VOLUME")
 def new_schema() -> DatabricksSettings:
     """
     Make a schema of its own, with the documented grants.
+
+    It is dropped when the test is over: each look at what there is in a catalog
+    looks at all that is there.
     """
     name = f"s{secrets.token_hex(6)}"
     settings = attrs.evolve(workspace().settings, schema_name=name)
     workspace().query(f"CREATE SCHEMA main.{name}")
+    when_the_test_is_over(
+        lambda: workspace().query(f"DROP SCHEMA IF EXISTS main.{name} CASCADE")
+    )
     for privilege in GRANTS:
         workspace().query(
             f"GRANT {privilege} ON SCHEMA main.{name} TO `{settings.client_id}`"

@@ -8,12 +8,13 @@ lost at a test's expense, hence ``synchronous=OFF``.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import threading
 from typing import TYPE_CHECKING, Any
 
 import attrs
+
+from databricks_forwarder.testing.workspace._types import fields_of_text, text_of_fields
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -140,7 +141,7 @@ class Catalog:
         Note what a view shows; what it showed before is forgotten.
         """
         statement = "INSERT OR REPLACE INTO views VALUES (?, ?, ?, ?, ?)"
-        fields = json.dumps(view.fields)
+        fields = text_of_fields(view.fields)
         self._change(
             statement, view.name, view.query, view.catalog, view.schema, fields
         )
@@ -156,7 +157,7 @@ class Catalog:
                 query=query,
                 catalog=catalog,
                 schema=schema,
-                fields=json.loads(fields),
+                fields=fields_of_text(fields),
             )
         return None
 
@@ -173,9 +174,14 @@ class Catalog:
         """
         All of a kind under a dotted name, or of all names for an empty one.
         """
-        rows = self._rows("SELECT * FROM securables WHERE kind = ? ORDER BY name", kind)
-        under = f"{name}." if name else ""
-        return [each for each in map(_securable, rows) if each.name.startswith(under)]
+        # What comes after a dot is a slash.
+        first, end = (f"{name}.", f"{name}/") if name else ("", "\U0010ffff")
+        rows = self._rows(
+            "SELECT * FROM securables WHERE kind = ? AND name >= ? AND name < ? "
+            "ORDER BY name",
+            *(kind, first, end),
+        )
+        return [_securable(row) for row in rows]
 
     def remove(self, securable: Securable) -> bool:
         """

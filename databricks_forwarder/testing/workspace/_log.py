@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 
 from databricks_forwarder.testing.workspace._refusals import RefusedError
+from databricks_forwarder.testing.workspace._types import fields_of_text, text_of_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,12 +55,11 @@ class Snapshot:
     removed: Mapping[str, int] = attrs.field(factory=dict, repr=False)
 
     @property
-    def fields(self) -> list[Field]:
+    def fields(self) -> Sequence[Field]:
         """
         The columns.
         """
-        fields: list[Field] = json.loads(self.metadata["schemaString"])["fields"]
-        return fields
+        return fields_of_text(self.metadata["schemaString"])
 
     @property
     def comment(self) -> str | None:
@@ -89,7 +89,7 @@ def changed(
     """
     metadata = dict(snapshot.metadata)
     if fields is not None:
-        metadata["schemaString"] = json.dumps({"type": "struct", "fields": fields})
+        metadata["schemaString"] = text_of_fields(fields)
     if comment is not None:
         metadata["description"] = comment
     if properties is not None:

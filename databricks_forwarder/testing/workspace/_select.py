@@ -7,6 +7,7 @@ logs say now, and names of result columns into those that the platform gives.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -126,9 +127,10 @@ def answered(
     """
     rows = resolved(tree, session, parts, query)
     answer_of_session(tree, session, parts)
-    with parts.database.cursor() as cursor:
-        _register(cursor, rows)
-        refuse_unlike(tree, _types(rows, cursor))
+    if tree.find(exp.Union) is not None:
+        with parts.database.cursor() as cursor:
+            _register(cursor, rows)
+            refuse_unlike(tree, _types(rows, cursor))
     sql = name_columns(tree).sql(dialect="duckdb")
     return over(rows, sql, parts, is_wanted=is_wanted)
 
@@ -214,6 +216,12 @@ def parsed_query(text: str) -> exp.Expr:
     Raises:
         RefusedError: It is none.
     """
+    # A view's is read again whenever somebody asks the view.
+    return _parsed_once(text).copy()
+
+
+@lru_cache(maxsize=256)
+def _parsed_once(text: str) -> exp.Expr:
     tree = parsed(text)
     is_empty = any(not each.expressions for each in tree.find_all(exp.Select))
     refuse_by_name(tree, text)

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import TYPE_CHECKING, Literal
-
-import attrs
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from databricks_forwarder.testing.workspace._refusals import RefusedError
 
@@ -21,10 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["Token", "syntax_error", "tokens"]
 
 
-@attrs.frozen
-class Token:
+class Token(NamedTuple):
     """
-    One token.
+    One token; a tuple, since a statement may have thousands.
 
     Attributes:
         text: A quoted name or a string as it is meant, unquoted.

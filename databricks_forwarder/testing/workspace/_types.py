@@ -10,7 +10,9 @@ format; Databricks, "Data types", read 2026-11-23.
 
 from __future__ import annotations
 
+import json
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -28,8 +30,10 @@ __all__ = [
     "Type",
     "catalog_string",
     "field",
+    "fields_of_text",
     "from_arrow",
     "read_type",
+    "text_of_fields",
     "to_arrow",
     "to_arrow_schema",
 ]
@@ -101,6 +105,23 @@ def field(
     """
     metadata = {} if comment is None else {"comment": comment}
     return {"name": name, "type": type_, "nullable": nullable, "metadata": metadata}
+
+
+@lru_cache(maxsize=1024)
+def fields_of_text(text: str) -> Sequence[Field]:
+    """
+    Read columns as a Delta log spells them; nobody changes what is given.
+    """
+    # A log is asked for them by each statement, and there are few of them.
+    fields: Sequence[Field] = json.loads(text)["fields"]
+    return fields
+
+
+def text_of_fields(fields: Sequence[Field]) -> str:
+    """
+    Spell columns as a Delta log does.
+    """
+    return json.dumps({"type": "struct", "fields": fields})
 
 
 def read_type(reader: Reader) -> Type:
