@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
+from databricks_forwarder._answer_texts import amount
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -87,8 +89,9 @@ def table_gone(table: TableName, rows_by_load: Mapping[LoadId, int]) -> Differen
         expected=expected,
         found=0,
         sentence=(
-            f"table {table} is gone, with {expected} rows of {len(rows_by_load)} "
-            "loads; restore it, and look for who dropped or renamed it"
+            f"table {table} is gone, with {amount(expected, 'row')} of "
+            f"{amount(len(rows_by_load), 'load')}; restore it, and look for who "
+            "dropped or renamed it"
         ),
     )
 

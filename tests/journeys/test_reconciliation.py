@@ -436,7 +436,7 @@ def test_a_nightly_job_is_told_each_difference_in_a_line(lake: Lake, run: Run) -
     assert (1, "") == (code, err)
     assert [
         (
-            "table first_run is gone, with 1 rows of 1 loads; restore it, and look for "
+            "table first_run is gone, with 1 row of 1 load; restore it, and look for "
             "who dropped or renamed it"
         ),
         (
