@@ -333,13 +333,13 @@ def benchmarks(session: nox.Session) -> None:
     """
     Measure, beside the current releases of the peers: ``-- --json figures.json``.
     """
-    session.install("-e", ".[lake,otel,testing]", *group("observe"))
+    session.install("-e", ".[lake,otel,testing]", *group("observe"), "uv")
     peers = Path(session.create_tmp()).resolve() / "peers"
     for peer in PEERS:
         place = peers / peer
-        session.run("python", "-m", "venv", str(place))
-        pip = (str(place / "bin" / "python"), "-m", "pip", "install", "-q", "--upgrade")
-        session.run(*pip, *group(f"peer-{peer}"), external=True)
+        session.run("uv", "venv", "--clear", "--quiet", str(place))
+        pip = ("uv", "pip", "install", "--quiet", "--upgrade", "--python", str(place))
+        session.run(*pip, *group(f"peer-{peer}"))
     program = ("python", "-m", "benchmarks", "--peers", str(peers))
     session.run(*program, *session.posargs)
 

@@ -39,14 +39,14 @@ def measure(bench: Bench) -> Outcome:
     if not _is_there():
         why = "opentelemetry-sdk is not installed"
         return Outcome([missing(row, why) for row in _ROWS])
-    source = clean(bench, bench.size(10_000, 40))
+    source = clean(bench, bench.size(5_000, 40))
     came = bench.ours(
         in_turn,
         folder=bench.place(),
         few=source.few,
         source=source.path,
-        submits=bench.size(2_000, 20),
-        rounds=bench.rounds(15),
+        submits=bench.size(1_000, 20),
+        rounds=bench.rounds(13),
     )
     pairs = [list(zip(*each, strict=True)) for each in came["rounds"]]
     note = f"{came['events'][0]} events, {came['spans']} spans a load"

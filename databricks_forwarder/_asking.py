@@ -13,7 +13,6 @@ from databricks_forwarder._explain import explain_key, explain_payload, simulate
 from databricks_forwarder._letters import DeadLetterFilter
 from databricks_forwarder._plan import plan
 from databricks_forwarder._reconcile import Reconciliation, reconcile
-from databricks_forwarder._report.report import Report, report_of
 from databricks_forwarder._shown import Loads
 from databricks_forwarder._status import status_of
 from databricks_forwarder.abilities import (
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
     from databricks_forwarder._due import Due
     from databricks_forwarder._pipeline import Pipeline
+    from databricks_forwarder._report.report import Report
     from databricks_forwarder._status import Status
     from databricks_forwarder._worker import Worker
     from databricks_forwarder.answers import Reason, Simulation
@@ -231,6 +231,9 @@ class Asking:
         Raises:
             ConfigurationError: So many days can't be looked back.
         """
+        # A host that never asks for one does not wait for what draws it.
+        from databricks_forwarder._report.report import report_of  # noqa: PLC0415
+
         router, at = self._pipeline.router, self._clock.now()
         status, policy = self.status(), self._policy
         return report_of(self._batcher, router, status, policy, at=at, days=days)

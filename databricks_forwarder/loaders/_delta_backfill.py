@@ -28,7 +28,6 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
 
 from databricks_forwarder._databricks.kind_conditions import Dialect, kind_condition
 from databricks_forwarder._disk import sync
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
 
+    import pyarrow.dataset as ds
     from deltalake import CommitProperties, DeltaTable
     from deltalake.transaction import AddAction, RemoveAction
 
@@ -153,6 +153,8 @@ class Move:
     def _write(
         self, common: DeltaTable, own: DeltaTable, loads: list[str], file: Path
     ) -> None:
+        import pyarrow.dataset as ds  # noqa: PLC0415  # brings pandas, where that is
+
         of_them = pc.field("_load_id").isin(loads)
         held = common.to_pyarrow_dataset()
         fragments = list(held.get_fragments())

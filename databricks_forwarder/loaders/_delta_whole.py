@@ -10,9 +10,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.dataset as ds
-
 from databricks_forwarder._table_columns import MARKS, schema_of
 from databricks_forwarder.loaders._delta_backfill import copies
 from databricks_forwarder.loaders._kind_rows import of_feeds, rows_of
@@ -21,6 +18,8 @@ from databricks_forwarder.loaders._schemas import widened
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import pyarrow as pa
+    import pyarrow.dataset as ds
     from deltalake import DeltaTable
 
     from databricks_forwarder.model import EventKind, TableName
@@ -60,6 +59,8 @@ def whole(
 
 
 def _of_fragments(fragments: list[ds.Fragment], columns: pa.Schema) -> ds.Dataset:
+    import pyarrow.dataset as ds  # noqa: PLC0415  # brings pandas, where that is
+
     if not fragments:
         return ds.dataset(columns.empty_table())
     place = fragments[0].filesystem

@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["kinds_in", "of_feeds", "rows_of"]
 
-_EMPTY = pc.scalar("")
-_PARTNER = pc.scalar("partner")
-_PROMOTION = pc.scalar("promotion_")
-
 
 def rows_of(kind: EventKind) -> pc.Expression:
     """
@@ -52,7 +48,9 @@ def of_feeds() -> pc.Expression:
     """
     attributes = pc.field("data", "custom_attributes")
     feed = _said(pc.map_lookup(attributes, SOURCE_FEED, "first"))
-    return (_said(pc.field("source_info", "channel")) == _PARTNER) | (feed != _EMPTY)
+    return (_said(pc.field("source_info", "channel")) == pc.scalar("partner")) | (
+        feed != pc.scalar("")
+    )
 
 
 def kinds_in(rows: Dataset) -> Collection[EventKind]:
@@ -73,7 +71,7 @@ def kinds_in(rows: Dataset) -> Collection[EventKind]:
 
 
 def _said(text: pc.Expression) -> pc.Expression:
-    return pc.coalesce(text, _EMPTY)
+    return pc.coalesce(text, pc.scalar(""))
 
 
 def _commerce_name() -> pc.Expression:
@@ -89,15 +87,17 @@ def _commerce_name() -> pc.Expression:
         pc.if_else(
             pc.is_valid(pc.field("data", "promotion_action")),
             pc.if_else(
-                promotion == _EMPTY,
-                _EMPTY,
-                pc.binary_join_element_wise(_PROMOTION, promotion, _EMPTY),
+                promotion == pc.scalar(""),
+                pc.scalar(""),
+                pc.binary_join_element_wise(
+                    pc.scalar("promotion_"), promotion, pc.scalar("")
+                ),
             ),
             pc.if_else(
                 pc.coalesce(impressions, pc.scalar(0)) > pc.scalar(0),
                 pc.scalar("impression"),
-                _EMPTY,
+                pc.scalar(""),
             ),
         ),
     )
-    return pc.if_else(named == _EMPTY, done, named)
+    return pc.if_else(named == pc.scalar(""), done, named)
