@@ -25,7 +25,7 @@ def measure(bench: Bench) -> Outcome:
         return Outcome([missing("S3", "there are no two cores to choose")])
     source = clean(bench, bench.size(20_000, 40))
     rounds = in_rounds(
-        bench.rounds(3),
+        bench.rounds(2),
         lambda: delta.run_of(bench, source, cores=2),
         lambda: delta.run_of(bench, source, cores=1),
     )

@@ -46,7 +46,7 @@ def measure(bench: Bench) -> Outcome:
         few=source.few,
         source=source.path,
         submits=bench.size(1_000, 20),
-        rounds=bench.rounds(13),
+        rounds=bench.rounds(9),
     )
     pairs = [list(zip(*each, strict=True)) for each in came["rounds"]]
     note = f"{came['events'][0]} events, {came['spans']} spans a load"

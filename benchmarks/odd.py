@@ -37,7 +37,7 @@ def measure(bench: Bench) -> Outcome:
     return Outcome(
         [
             # A few hundredths are less than what one round differs from the next.
-            beside_clean("S4.some", one_in=100, rounds=5),
+            beside_clean("S4.some", one_in=100, rounds=4),
             beside_clean("S4.all", one_in=1, rounds=2),
         ]
     )
