@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -61,6 +62,21 @@ def test_import_brings_in_nothing_heavy(module: str) -> None:
     loaded = modules_after(f"import {module}")
 
     assert set() == loaded & HEAVY
+
+
+def test_a_first_payload_for_a_lake_needs_no_pandas(tmp_path: Path) -> None:
+    """
+    Pyarrow brings pandas along with the first value that it makes, not before.
+    """
+    place = str(tmp_path)
+    loaded = modules_after(
+        "from databricks_forwarder import Forwarder; "
+        f"forwarder = Forwarder.for_lake({place!r}, spool={place + '/spool.db'!r}); "
+        'forwarder.submit({"events": []}); forwarder.close()'
+    )
+
+    assert {"pyarrow", "deltalake"} <= loaded
+    assert set() == loaded & {"pandas"}
 
 
 def test_fakes_need_no_test_framework() -> None:
