@@ -128,8 +128,8 @@ def doubled_rows(
         expected=expected,
         found=found,
         sentence=(
-            f"table {table} holds {found} rows of load {load_id}, {doubled} of them "
-            f"doubled{missing}; keep one row of each _offset and _position"
+            f"table {table} holds {amount(found, 'row')} of load {load_id}, {doubled} "
+            f"of them doubled{missing}; keep one row of each _offset and _position"
         ),
     )
 
@@ -167,8 +167,8 @@ def surplus_rows(
         expected=wanted,
         found=found,
         sentence=(
-            f"table {table} holds {found} rows of load {load_id}, the account tells "
-            f"of {wanted}; look in the table's history for who added them"
+            f"table {table} holds {amount(found, 'row')} of load {load_id}, the "
+            f"account tells of {wanted}; look in the table's history for who added them"
         ),
     )
 
@@ -184,8 +184,8 @@ def unknown_rows(load_id: LoadId, table: TableName, found: int) -> Difference:
         expected=0,
         found=found,
         sentence=(
-            f"table {table} holds {found} rows of load {load_id}, which the spool "
-            "does not know; was the spool restored from a backup, or copied?"
+            f"table {table} holds {amount(found, 'row')} of load {load_id}, which the "
+            "spool does not know; was the spool restored from a backup, or copied?"
         ),
     )
 

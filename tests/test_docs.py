@@ -180,7 +180,6 @@ SUITES: dict[str, tuple[str, tuple[str, ...], int]] = {
 }
 
 
-@pytest.mark.timeout(400)  # one of them kills hosts, and waits for many processes
 @pytest.mark.parametrize("name", SUITES)
 def test_suites_of_pages_say_what_the_pages_say(name: str, tmp_path: Path) -> None:
     """

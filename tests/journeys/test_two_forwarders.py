@@ -23,8 +23,8 @@ from databricks_forwarder import DatabricksSettings, Forwarder
 from databricks_forwarder.model import Account
 from databricks_forwarder.testing.workspace import Fault
 
-LOADS = 8
-NEW_KINDS = 4
+LOADS = 20
+NEW_KINDS = 5
 
 PROGRAM = """
 import json, sys

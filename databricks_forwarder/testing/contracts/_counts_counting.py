@@ -136,7 +136,7 @@ class Counting(CountsHooks):
         counts = self._open()
         expected = {
             EventKind("custom_event", "other", f"n{place}"): place + 1
-            for place in range(2_000)
+            for place in range(5_000)
         }
         counts.add(LOADS[0], expected, on=DAY)
 

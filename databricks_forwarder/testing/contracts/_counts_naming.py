@@ -93,7 +93,7 @@ class Naming(CountsHooks):
         The number of owners in one call has no bound of the storage's.
         """
         counts = self._open()
-        wishes = {f"owner {place}": named(f"n{place}") for place in range(2_000)}
+        wishes = {f"owner {place}": named(f"n{place}") for place in range(5_000)}
         expected = {owner: names[0] for owner, names in wishes.items()}
 
         assert expected == counts.give(wishes)

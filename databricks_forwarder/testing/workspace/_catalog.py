@@ -174,14 +174,9 @@ class Catalog:
         """
         All of a kind under a dotted name, or of all names for an empty one.
         """
-        # What comes after a dot is a slash.
-        first, end = (f"{name}.", f"{name}/") if name else ("", "\U0010ffff")
-        rows = self._rows(
-            "SELECT * FROM securables WHERE kind = ? AND name >= ? AND name < ? "
-            "ORDER BY name",
-            *(kind, first, end),
-        )
-        return [_securable(row) for row in rows]
+        rows = self._rows("SELECT * FROM securables WHERE kind = ? ORDER BY name", kind)
+        under = f"{name}." if name else ""
+        return [each for each in map(_securable, rows) if each.name.startswith(under)]
 
     def remove(self, securable: Securable) -> bool:
         """
