@@ -66,7 +66,8 @@ class Starting:
         self._clock = clock
         self._most_seconds = most_seconds
         self._lock = threading.Lock()
-        self._waits = 0
+        self._looks = 0
+        self._was_waited_for = False
         self._failure: ForwarderError | None = None
         self._told: WarehouseState | None = None
         self._since = 0.0
@@ -82,23 +83,24 @@ class Starting:
             TransientError: It takes longer than it is waited for.
             SetupError: There is no such warehouse (any more).
         """
-        waits = self._waits
+        looks = self._looks
         with self._lock:
-            if self._waits != waits:
-                # Another thread waited while this one came for its turn.
+            if self._looks != looks:
+                # Another thread looked while this one came for its turn.
                 if self._failure is not None:
                     raise type(self._failure)(str(self._failure))
-                return True
+                return self._was_waited_for
             self._failure = None
             self._since = self._clock.monotonic()
             try:
-                return self._wait()
+                self._was_waited_for = self._wait()
             except ForwarderError as error:
                 self._failure = type(error)(str(error))
                 raise
             finally:
-                self._waits += 1
+                self._looks += 1
                 self._told = None
+            return self._was_waited_for
 
     def told(self) -> str | None:
         """

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import TypeVar
 
 import attrs
 import pytest
@@ -42,6 +43,8 @@ from databricks_forwarder.testing.workspace._faults import Fault
 from databricks_forwarder.testing.workspace._workspace import Workspace
 
 SQL = "/sql/1.0/warehouses"
+
+_T = TypeVar("_T")
 
 
 @pytest.fixture
@@ -706,42 +709,60 @@ class NoticedLock:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self.held = threading.Lock()
         self.asked_for = threading.Semaphore(0)
 
     def __enter__(self) -> None:
         self.asked_for.release()
-        self._lock.acquire()
+        self.held.acquire()
 
     def __exit__(self, *_: object) -> None:
-        self._lock.release()
+        self.held.release()
 
 
-def test_threads_share_the_failure_of_a_start(
-    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def shared(starting: Starting, lock: NoticedLock, wait: Callable[[], _T]) -> list[_T]:
+    """
+    What three threads get by *wait* that have all come before the first looks.
+    """
+    with pytest.MonkeyPatch.context() as patched, ThreadPoolExecutor(3) as pool:
+        patched.setattr(starting, "_lock", lock)
+        with lock.held:
+            waits = [pool.submit(wait) for _ in range(3)]
+            for _ in waits:
+                assert lock.asked_for.acquire(timeout=5)
+        return [each.result(5) for each in waits]
+
+
+def test_threads_share_the_failure_of_a_start(clock: FakeClock) -> None:
     """
     Who waited while the wait failed does not wait for as long again.
     """
     told = Told("STARTING")
     told.starting = Starting(told, told.start, clock, most_seconds=5.0)
-    lock = NoticedLock()
-    monkeypatch.setattr(told.starting, "_lock", lock)
 
-    def failure() -> TransientError:
+    def failure() -> str:
         with pytest.raises(TransientError) as raised:
             told.starting.wait()
-        return raised.value
+        return str(raised.value)
 
-    with ThreadPoolExecutor(3) as pool:
-        with lock._lock:
-            failures = [pool.submit(failure) for _ in range(3)]
-            for _ in failures:
-                assert lock.asked_for.acquire(timeout=5)
-        errors = [each.result(5) for each in failures]
-
-    assert 1 == len({str(each) for each in errors})
+    assert 1 == len(set(shared(told.starting, NoticedLock(), failure)))
     assert [1.0, 2.0] == clock.waits
+
+
+@pytest.mark.parametrize("states", [("STARTING", "RUNNING"), ("RUNNING",)])
+def test_threads_share_what_one_of_them_saw(
+    clock: FakeClock, states: tuple[str, ...]
+) -> None:
+    """
+    One asks how the warehouse stands; all take it for started, or none does.
+    """
+    told = Told(*states)
+    told.starting = Starting(told, told.start, clock, most_seconds=600.0)
+
+    answers = shared(told.starting, NoticedLock(), told.starting.wait)
+
+    assert [len(states) == 2] * 3 == answers
+    assert len(states) == len(told.said)
 
 
 def test_the_workspace_tells_how_the_warehouse_stands(

@@ -4,6 +4,7 @@ Access tokens that end before a load does, and how rarely they are asked for.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -145,15 +146,28 @@ def test_threads_that_are_refused_at_once_ask_for_one_token(apart: Apart) -> Non
     walk = apart.walk
     # Tables wait for one another while views are made, and would not be at once.
     walk.maintain_views = False
-    walk.fail(attrs.evolve(PAUSES["copy"], times=8))
-    apart.at_first_wait(apart.revoke)
+    tables = [f"event_navigation_kind{n}" for n in range(8)]
+    for table in tables:
+        walk.fail(
+            attrs.evolve(
+                PAUSES["copy"], matching=f"COPY INTO `main`.`mparticle`.`{table}`"
+            )
+        )
+    # All eight are in the middle of their tables before the first one goes on.
+    together = threading.Barrier(8, action=apart.revoke)
+    met = threading.local()
+
+    def meet() -> None:
+        if not hasattr(met, "others"):
+            met.others = together.wait(60)
+
+    walk.clock.at_wait = meet
     with walk.forwarder() as forwarder:
         forwarder.submit(batch(*(custom(f"Kind {n}", n) for n in range(8))))
         forwarder.flush()
 
         assert Account(received=8, loaded=8) == forwarder.status().account
-        rows = walk.rows(*(f"event_navigation_kind{n}" for n in range(8)))
-        assert {(0, n, n): 1 for n in range(8)} == rows
+        assert {(0, n, n): 1 for n in range(8)} == walk.rows(*tables)
         assert [] == walk.staged()
     assert 1 <= apart.refused_requests <= 8
     assert 2 == apart.token_requests
