@@ -79,6 +79,26 @@ def test_a_first_payload_for_a_lake_needs_no_pandas(tmp_path: Path) -> None:
     assert set() == loaded & {"pandas"}
 
 
+def test_a_first_payload_for_a_workspace_needs_no_driver(tmp_path: Path) -> None:
+    """
+    What talks to the workspace comes in when it is first talked to.
+    """
+    settings = (
+        "DatabricksSettings(deployment_name='loopback', warehouse_id='0123456789abcdef'"
+        ", client_id='client', client_secret='secret', catalog_name='main', "
+        "schema_name='mparticle')"
+    )
+    loaded = modules_after(
+        "from databricks_forwarder import Forwarder, DatabricksSettings; "
+        f"forwarder = Forwarder.for_databricks({settings}, "
+        f"spool={str(tmp_path / 'spool.db')!r}); "
+        'forwarder.submit({"events": []}); forwarder.close()'
+    )
+
+    assert {"pyarrow"} <= loaded
+    assert set() == loaded & {"databricks", "requests", "requests_oauthlib", "thrift"}
+
+
 def test_fakes_need_no_test_framework() -> None:
     """
     `databricks_forwarder.testing` can be imported without pytest.

@@ -6,11 +6,8 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING
-
-import requests
-from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
 
 from databricks_forwarder._databricks._proxies import proxies_of
 from databricks_forwarder._databricks._replies import reason, seconds_asked_for
@@ -27,6 +24,8 @@ from databricks_forwarder.errors import TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from requests import PreparedRequest, Response, Session
 
     from databricks_forwarder._databricks.auth import TokenSource
     from databricks_forwarder.errors import ForwarderError
@@ -59,8 +58,7 @@ class Rest:
         self._clock = clock
         self._endpoint = endpoint
         self._breadth = breadth
-        self._session = _pooled(endpoint, breadth)
-        self._process_id = os.getpid()
+        self._sessions: dict[int, Session] = {}
 
     def __repr__(self) -> str:
         return f"Rest({self._url!r})"
@@ -74,7 +72,7 @@ class Rest:
         query: Mapping[str, str | int] | None = None,
         body: IO[bytes] | bytes | None = None,
         reply_seconds: float = _REPLY_SECONDS,
-    ) -> requests.Response:
+    ) -> Response:
         """
         Ask until there is an answer that is no refusal for now.
 
@@ -91,10 +89,10 @@ class Rest:
             RefusedTokenError: A new token was refused too.
         """
 
-        def attempt() -> requests.Response:
+        def attempt() -> Response:
             return self._attempt(method, path, doing, query, body, reply_seconds)
 
-        def signed_in() -> requests.Response:
+        def signed_in() -> Response:
             try:
                 return attempt()
             except RefusedTokenError:
@@ -105,18 +103,21 @@ class Rest:
 
     def close(self) -> None:
         """
-        Close all connections.
+        Close the connections of this process.
         """
-        self._session.close()
+        with suppress(KeyError):
+            self._sessions[os.getpid()].close()
 
-    def _own_session(self) -> requests.Session:
+    def _own_session(self) -> Session:
         """
         The pool of this process: a forked child leaves its parent's alone.
         """
-        if self._process_id != os.getpid():
-            self._session = _pooled(self._endpoint, self._breadth)
-            self._process_id = os.getpid()
-        return self._session
+        process_id = os.getpid()
+        if process_id not in self._sessions:
+            # Of threads that come here at once all take the first one's.
+            session = _pooled(self._endpoint, self._breadth)
+            self._sessions.setdefault(process_id, session)
+        return self._sessions[process_id]
 
     def _attempt(  # noqa: PLR0913, PLR0917  # as `request`
         self,
@@ -126,7 +127,7 @@ class Rest:
         query: Mapping[str, str | int] | None,
         body: IO[bytes] | bytes | None,
         reply_seconds: float,
-    ) -> requests.Response:
+    ) -> Response:
         token = self._tokens.token()
         if body is not None and not isinstance(body, bytes):
             body.seek(0)
@@ -158,7 +159,7 @@ class Rest:
         # Out here the driver's exception is no context of ours.
         raise fate from cause
 
-    def _refusal(self, response: requests.Response, doing: str) -> ForwarderError:
+    def _refusal(self, response: Response, doing: str) -> ForwarderError:
         fate = http_fate(
             response.status_code,
             reason(response, "error_code", "message"),
@@ -169,8 +170,12 @@ class Rest:
         return _repeatable(fate, doing)
 
 
-def _pooled(endpoint: Endpoint, breadth: int) -> requests.Session:
-    session = requests.Session()
+def _pooled(endpoint: Endpoint, breadth: int) -> Session:
+    # The first submit of a host does not wait for their import.
+    from requests import Session  # noqa: PLC0415
+    from requests.adapters import HTTPAdapter  # noqa: PLC0415
+
+    session = Session()
     # Neither proxies, nor authorities, nor passwords of the environment.
     session.trust_env = False
     session.verify = True if endpoint.ca_file is None else str(endpoint.ca_file)
@@ -179,7 +184,7 @@ def _pooled(endpoint: Endpoint, breadth: int) -> requests.Session:
     return session
 
 
-class _Bearer(AuthBase):
+class _Bearer:
     """
     An access token, put into the request and shown nowhere else.
     """
@@ -187,7 +192,7 @@ class _Bearer(AuthBase):
     def __init__(self, token: Secret) -> None:
         self._token = token
 
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._token.reveal()}"
         return request
 
