@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from patience import PATIENCE_SECONDS
 from walking import InMemory, batch, custom
 
 from databricks_forwarder import AsyncForwarder, Forwarder, UploadPolicy
@@ -36,8 +37,6 @@ from databricks_forwarder.routers.function import FunctionRouter
 from databricks_forwarder.stagers.memory import MemoryStager
 from databricks_forwarder.testing._wrapping import wrapped
 from databricks_forwarder.testing.faults import Fail, faulty
-
-PATIENCE_SECONDS = 20.0
 
 _T = TypeVar("_T")
 

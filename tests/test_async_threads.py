@@ -11,10 +11,9 @@ import weakref
 from queue import SimpleQueue
 
 import pytest
+from patience import PATIENCE_SECONDS
 
 from databricks_forwarder._async_threads import Threads
-
-PATIENCE_SECONDS = 20.0
 
 
 def ours() -> set[threading.Thread]:

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from contract_runner import failing_clauses
+from patience import PATIENCE_SECONDS
 
 from databricks_forwarder import abilities, protocols
 from databricks_forwarder._table_columns import schema_of
@@ -140,7 +141,7 @@ def test_programs_of_the_page_on_shutting_down_end_well(
         assert process.stdout is not None
         ready = process.stdout.readline()
         process.terminate()
-        said, complained = process.communicate(timeout=30)
+        said, complained = process.communicate(timeout=PATIENCE_SECONDS)
 
     assert "ready\n" == ready
     assert (*PROGRAMS[program], "") == (said, process.returncode, complained)

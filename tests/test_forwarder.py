@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import PATIENCE_SECONDS
 from walking import InMemory, batch, custom, lake_tables, places, sizes
 
 from databricks_forwarder import (
@@ -49,7 +50,6 @@ from databricks_forwarder.testing.clock import FakeClock
 from databricks_forwarder.testing.faults import Fail, faulty
 
 # Longer than any of these takes, shorter than a hang may last.
-PATIENCE_SECONDS = 20.0
 
 
 @pytest.fixture
@@ -764,7 +764,7 @@ def hang(*args):
 forwarder._loader.load = hang
 forwarder.submit({"events": [{"event_type": "custom_event"}]})
 forwarder.start()
-entered.wait(30)
+entered.wait()
 sys.exit(7 if not forwarder.close(timeout_seconds=0.01) else 1)
 """
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from patience import PATIENCE_SECONDS
 from walking import InMemory, OnDisk, batch, custom
 
 from databricks_forwarder import Forwarder, _maintenance
@@ -330,7 +331,7 @@ class TestRun:
         ) -> Any:
             if method == "load" and len(deeds) == 3:
                 loading.set()
-                assert go.wait(60)
+                assert go.wait(PATIENCE_SECONDS)
             if method in {"load", "maintain"}:
                 deeds.append(method)
             return call(*args, **kwargs)
@@ -339,7 +340,7 @@ class TestRun:
             carry(forwarder, 1, 2, 3)
             carrying = threading.Thread(target=carry, args=(forwarder, 4))
             carrying.start()
-            assert loading.wait(60)
+            assert loading.wait(PATIENCE_SECONDS)
             found: list[Maintenance] = []
             take_turn = forwarder._worker.take_turn
 

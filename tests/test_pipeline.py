@@ -16,6 +16,7 @@ from typing import Any
 
 import attrs
 import pytest
+from patience import PATIENCE_SECONDS
 from walking import InMemory, as_it_is, batch, custom, event_ids, places, sizes
 
 from databricks_forwarder import Forwarder
@@ -935,7 +936,7 @@ class Together(Broad):
         together = threading.Barrier(breadth)
 
         def call(*args: Any) -> Any:
-            together.wait(60.0)
+            together.wait(PATIENCE_SECONDS)
             return getattr(part, method)(*args)
 
         setattr(self, method, call)

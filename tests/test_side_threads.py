@@ -8,10 +8,9 @@ import threading
 from contextvars import ContextVar
 
 import pytest
+from patience import PATIENCE_SECONDS
 
 from databricks_forwarder._side_threads import are_over, begun
-
-PATIENCE_SECONDS = 20.0
 
 
 def test_a_call_has_the_answer_or_the_error() -> None:
@@ -50,4 +49,4 @@ def test_a_call_has_the_context_of_who_began_it() -> None:
     call = begun(name.get)
     name.set("somebody else")
 
-    assert "somebody" == call.result(timeout=20)
+    assert "somebody" == call.result(timeout=PATIENCE_SECONDS)

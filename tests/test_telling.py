@@ -13,6 +13,7 @@ from typing import Any
 
 import attrs
 import pytest
+from patience import PATIENCE_SECONDS
 from walking import InMemory, batch, custom
 
 from databricks_forwarder import Forwarder, Status, UploadPolicy
@@ -56,7 +57,6 @@ from databricks_forwarder.observers.memory import MemoryObserver
 from databricks_forwarder.testing.clock import FakeClock
 from databricks_forwarder.testing.facts import make_fact, one_of_each
 
-PATIENCE_SECONDS = 20.0
 LOAD = LoadId("0123456789ab-0-9")
 ENDS_OF_ROOM = SpoolFilled, SpoolFreed
 

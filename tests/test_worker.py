@@ -14,6 +14,7 @@ from queue import Queue
 from typing import Any
 
 import pytest
+from patience import PATIENCE_SECONDS
 
 from databricks_forwarder import _leaving, _worker
 from databricks_forwarder._leaving import StepClock
@@ -28,7 +29,6 @@ from databricks_forwarder.observers.log import LogObserver
 from databricks_forwarder.testing.clock import FakeClock
 
 # Longer than any of these takes, shorter than a hang may last.
-PATIENCE_SECONDS = 20.0
 
 
 class Ticks:

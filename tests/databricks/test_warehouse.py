@@ -13,6 +13,7 @@ from typing import TypeVar
 import attrs
 import pytest
 from over_workspace import asked, at_once
+from patience import PATIENCE_SECONDS
 
 from databricks_forwarder._databricks._rest import Rest
 from databricks_forwarder._databricks._starting import Starting, WarehouseState
@@ -68,7 +69,7 @@ def join_since(before: set[threading.Thread]) -> None:
     """
     for thread in set(threading.enumerate()) - before:
         if thread.name == "databricks-forwarder":
-            thread.join(5)
+            thread.join(PATIENCE_SECONDS)
             assert not thread.is_alive()
 
 
@@ -729,8 +730,8 @@ def shared(starting: Starting, lock: NoticedLock, wait: Callable[[], _T]) -> lis
         with lock.held:
             waits = [pool.submit(wait) for _ in range(3)]
             for _ in waits:
-                assert lock.asked_for.acquire(timeout=5)
-        return [each.result(5) for each in waits]
+                assert lock.asked_for.acquire(timeout=PATIENCE_SECONDS)
+        return [each.result(PATIENCE_SECONDS) for each in waits]
 
 
 def test_threads_share_the_failure_of_a_start(clock: FakeClock) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 import pytest
+from patience import PATIENCE_SECONDS
 from walking import COMPOSITIONS, Composition, batch, custom
 
 from databricks_forwarder import Forwarder, UploadPolicy
@@ -233,7 +234,7 @@ def test_what_comes_while_the_thread_sleeps_is_loaded_when_it_is_due(
         observer=committed,
     ) as forwarder:
         forwarder.start()
-        assert sleeps.wait(30)
+        assert sleeps.wait(PATIENCE_SECONDS)
         forwarder.submit(batch(custom("Buy")))
 
-        assert 1 == committed.rows.get(timeout=30)
+        assert 1 == committed.rows.get(timeout=PATIENCE_SECONDS)

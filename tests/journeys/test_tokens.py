@@ -10,6 +10,7 @@ from pathlib import Path
 
 import attrs
 import pytest
+from patience import PATIENCE_SECONDS
 from walking import batch, custom
 from workspace_walks import PAYLOADS, THROUGH, Walk, WatchedClock, started
 
@@ -159,7 +160,7 @@ def test_threads_that_are_refused_at_once_ask_for_one_token(apart: Apart) -> Non
 
     def meet() -> None:
         if not hasattr(met, "others"):
-            met.others = together.wait(60)
+            met.others = together.wait(PATIENCE_SECONDS)
 
     walk.clock.at_wait = meet
     with walk.forwarder() as forwarder:

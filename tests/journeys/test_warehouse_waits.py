@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from patience import PATIENCE_SECONDS
 from walking import batch, custom
 from workspace_walks import (
     LATER,
@@ -129,7 +130,7 @@ def test_a_start_of_four_minutes_is_waited_for_and_seen(
     walk.workspace.stop_warehouse(timedelta(minutes=4), lets_in=lets_in)
     with walk.forwarder() as forwarder, ThreadPoolExecutor(1) as another:
         walk.clock.at_wait = lambda: seen.append(
-            another.submit(forwarder.status).result(10).destination
+            another.submit(forwarder.status).result(PATIENCE_SECONDS).destination
         )
         assert None is forwarder.status().destination
         forwarder.submit_many(PAYLOADS)

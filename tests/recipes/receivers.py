@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+from patience import PATIENCE_SECONDS
 
 from databricks_forwarder import Forwarder
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 KEY, SECRET = "a-key", "a:secret"
-
-PATIENCE_SECONDS = 30.0
 
 
 @attrs.frozen

@@ -19,6 +19,7 @@ from typing import Any
 
 import attrs
 import pytest
+from patience import PATIENCE_SECONDS
 from walking import event_ids, lake_tables
 
 from databricks_forwarder import Forwarder
@@ -94,9 +95,9 @@ def topic() -> Iterator[Topic]:
     settings = {"bootstrap.servers": "mock", "test.mock.num.brokers": 1}
     # It tells on standard error that it is a mock.
     producer = confluent_kafka.Producer({**settings, "log_level": 0})
-    (broker,) = producer.list_topics(timeout=20).brokers.values()
+    (broker,) = producer.list_topics(timeout=PATIENCE_SECONDS).brokers.values()
     yield Topic(producer, f"{broker.host}:{broker.port}")
-    producer.flush(20)
+    producer.flush(PATIENCE_SECONDS)
 
 
 def read_until(consumer: subprocess.Popen[str], positions: dict[str, str]) -> None:
@@ -127,7 +128,7 @@ def test_a_topic_is_in_the_tables_once_however_often_its_consumer_is_killed(
     for life in range(LIVES):
         for number in range(life * SHARE, (life + 1) * SHARE):
             topic.send(number, make_payload(make_event(event_id=number)))
-        topic.producer.flush(20)
+        topic.producer.flush(PATIENCE_SECONDS)
         is_last = life == LIVES - 1
         with topic.consumer(lake, dies_at=0 if is_last else drawn(chance)) as consumer:
             if is_last:
@@ -160,11 +161,11 @@ def test_what_is_no_batch_does_not_stop_its_partition(
     lake = tmp_path / "lake"
     for value in (b"{}", b"no batch", None, b"{}", b"{}"):
         topic.send(0, value)
-    topic.producer.flush(20)
+    topic.producer.flush(PATIENCE_SECONDS)
     with topic.consumer(lake) as consumer:
         read_until(consumer, positions_of(5))
         consumer.send_signal(signal.SIGTERM)
-        _, complained = consumer.communicate(timeout=30)
+        _, complained = consumer.communicate(timeout=PATIENCE_SECONDS)
 
     assert 1 == complained.count("passed over, before {'batches-0': '2'}")
     assert "no batch" not in complained
@@ -180,7 +181,7 @@ def test_a_full_spool_is_emptied_and_nothing_is_passed_over(
     """
     for number in range(3):
         topic.send(0, b'{"batch_id":%d}' % number)
-    topic.producer.flush(20)
+    topic.producer.flush(PATIENCE_SECONDS)
     settings = {"bootstrap.servers": topic.address, "group.id": "test"}
     consumer = confluent_kafka.Consumer(settings)
     consumer.assign([confluent_kafka.TopicPartition(TOPIC, 0, 0)])

@@ -10,6 +10,7 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 import requests
+from patience import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,7 @@ class Client:
         Make one request; *path* may be a whole address.
         """
         url = path if path.startswith("https:") else f"{self.workspace.url}{path}"
-        return self.session.request(method, url, timeout=30, **options)
+        return self.session.request(method, url, timeout=PATIENCE_SECONDS, **options)
 
     def token(self, **form: str) -> requests.Response:
         """
@@ -101,7 +102,7 @@ def connected(workspace: Workspace) -> Iterator[http.client.HTTPSConnection]:
     context = ssl.create_default_context(cafile=workspace.ca_file)
     endpoint = workspace.endpoint
     connection = http.client.HTTPSConnection(
-        endpoint.host, endpoint.port, context=context, timeout=10
+        endpoint.host, endpoint.port, context=context, timeout=PATIENCE_SECONDS
     )
     try:
         connection.connect()

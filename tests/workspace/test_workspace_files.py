@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import requests
+from patience import PATIENCE_SECONDS
 from talking import VOLUME, Client, connected
 
 if TYPE_CHECKING:
@@ -431,7 +432,9 @@ def test_path_outside_of_volumes_is_refused(client: Client) -> None:
             requests.Request("PUT", url, data=b"x")
         )
         request.url = url
-        reply = client.session.send(request, verify=client.session.verify, timeout=30)
+        reply = client.session.send(
+            request, verify=client.session.verify, timeout=PATIENCE_SECONDS
+        )
         found[path] = refused(reply)
 
     assert dict.fromkeys(paths, (400, "INVALID_PARAMETER_VALUE")) == found
@@ -529,7 +532,7 @@ def test_uploads_at_once_all_arrive(client: Client) -> None:
         mine = Client(client.workspace)
         mine.session.headers.update(client.session.headers)
         with mine.session:
-            together.wait(timeout=10)
+            together.wait(timeout=PATIENCE_SECONDS)
             mine.upload(f"new/{number}", b"x" * 10_000)
 
     threads = [threading.Thread(target=upload, args=(each,)) for each in range(8)]

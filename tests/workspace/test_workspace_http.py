@@ -18,6 +18,7 @@ import pytest
 import requests
 from databricks import sql
 from databricks.sql.thrift_api.TCLIService import ttypes
+from patience import PATIENCE_SECONDS
 from sql_clients import thrift_call
 from talking import VOLUME, Client, connected, with_volume
 
@@ -48,7 +49,7 @@ def secure(workspace: Workspace) -> Iterator[ssl.SSLSocket]:
     context = ssl.create_default_context(cafile=workspace.ca_file)
     address = ("127.0.0.1", workspace.endpoint.port)
     with (
-        socket.create_connection(address, timeout=10) as plain,
+        socket.create_connection(address, timeout=PATIENCE_SECONDS) as plain,
         context.wrap_socket(plain, server_hostname="127.0.0.1") as connection,
     ):
         yield connection
@@ -138,7 +139,9 @@ def test_plain_http_is_refused_at_once(workspace: Workspace) -> None:
     A client without TLS is told so.
     """
     reply = requests.get(
-        f"http://127.0.0.1:{workspace.endpoint.port}/", timeout=10, proxies={"http": ""}
+        f"http://127.0.0.1:{workspace.endpoint.port}/",
+        timeout=PATIENCE_SECONDS,
+        proxies={"http": ""},
     )
 
     assert (400, "Client sent an HTTP request to an HTTPS server.\n") == (
@@ -512,7 +515,7 @@ def test_close_ends_requests_that_hang(client: Client) -> None:
     while not any("a.bin" in each.path for each in client.workspace.requests):
         threading.Event().wait(0.005)
     client.workspace.close()
-    thread.join(timeout=10)
+    thread.join(timeout=PATIENCE_SECONDS)
 
     assert 1 == len(failed)
     assert None is client.workspace.requests[-1].status

@@ -21,6 +21,7 @@ from databricks.sdk.service.sql import (
     StatementState,
 )
 from databricks.sql import exc
+from patience import PATIENCE_SECONDS
 from sql_clients import cursor_of, failed_connect, rows_of, sdk_client
 
 from databricks_forwarder.testing.workspace import Fault, Workspace
@@ -73,7 +74,7 @@ class _Api:
             json=body,
             headers=self._workspace._authorization(),
             verify=str(self._workspace.ca_file),
-            timeout=10,
+            timeout=PATIENCE_SECONDS,
         )
 
     def run(self, statement: Any, **fields: Any) -> requests.Response:
@@ -239,7 +240,7 @@ class TestSdk:
         link, rows = done.result.external_links[0], 0
         while link:
             reply = requests.get(
-                link.external_link, verify=str(shared.ca_file), timeout=10
+                link.external_link, verify=str(shared.ca_file), timeout=PATIENCE_SECONDS
             )
             rows += pa.ipc.open_stream(reply.content).read_all().num_rows
             following = link.next_chunk_index
@@ -264,7 +265,9 @@ class TestSdk:
             disposition=Disposition.EXTERNAL_LINKS,
         )
         (link,) = done.result.external_links
-        reply = requests.get(link.external_link, verify=str(shared.ca_file), timeout=10)
+        reply = requests.get(
+            link.external_link, verify=str(shared.ca_file), timeout=PATIENCE_SECONDS
+        )
 
         assert [["1"]] == reply.json()
 
@@ -471,7 +474,7 @@ class TestRequests:
             data=body,
             headers=shared._authorization(),
             verify=str(shared.ca_file),
-            timeout=10,
+            timeout=PATIENCE_SECONDS,
         )
 
         assert "MALFORMED_REQUEST" == reply.json()["error_code"]

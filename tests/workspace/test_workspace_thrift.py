@@ -16,6 +16,7 @@ import pytest
 import requests
 from databricks.sql import exc
 from databricks.sql.thrift_api.TCLIService import ttypes
+from patience import PATIENCE_SECONDS
 from sql_clients import cursor_of, failed_connect, rows_of, thrift_call
 
 from databricks_forwarder.testing.clock import FakeClock
@@ -373,7 +374,7 @@ class TestWarehouse:
             data=thrift_call("OpenSession", ttypes.TOpenSessionReq()),
             headers=shared._authorization(),
             verify=str(shared.ca_file),
-            timeout=10,
+            timeout=PATIENCE_SECONDS,
         )
 
         assert 404 == response.status_code
@@ -433,7 +434,7 @@ class TestWarehouse:
                 data=thrift_call("OpenSession", ttypes.TOpenSessionReq()),
                 headers=headers,
                 verify=str(workspace.ca_file),
-                timeout=10,
+                timeout=PATIENCE_SECONDS,
             )
 
         assert 401 == response.status_code
@@ -599,7 +600,7 @@ class TestCalls:
             data=body,
             headers=workspace._authorization(),
             verify=str(workspace.ca_file),
-            timeout=10,
+            timeout=PATIENCE_SECONDS,
         )
 
     def test_foreign_session(self, shared: Workspace) -> None:

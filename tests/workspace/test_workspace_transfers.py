@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 from databricks.sql import exc
+from patience import PATIENCE_SECONDS
 from sql_clients import cursor_of, rows_of
 
 from databricks_forwarder.testing.workspace import Fault, Workspace
@@ -38,7 +39,7 @@ def _stored(workspace: Workspace) -> bytes:
         f"{workspace.url}/api/2.0/fs/files{_PATH}",
         headers=workspace._authorization(),
         verify=str(workspace.ca_file),
-        timeout=10,
+        timeout=PATIENCE_SECONDS,
     )
     return reply.content if reply.ok else b""
 
