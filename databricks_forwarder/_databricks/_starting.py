@@ -51,6 +51,9 @@ class Starting:
             enough, and is not always: see `_session`.
         clock: Waits, and tells how long it took.
         most_seconds: How long a start is waited for.
+
+    Attributes:
+        starts: How many were waited for until now.
     """
 
     def __init__(
@@ -65,19 +68,23 @@ class Starting:
         self._start = start
         self._clock = clock
         self._most_seconds = most_seconds
+        self.starts = 0
         self._lock = threading.Lock()
         self._looks = 0
-        self._was_waited_for = False
         self._failure: ForwarderError | None = None
         self._told: WarehouseState | None = None
         self._since = 0.0
 
-    def wait(self) -> bool:
+    def wait(self, starts: int) -> bool:
         """
         Return when the warehouse runs.
 
+        Args:
+            starts: As many as had been waited for when it was asked for what it
+                then refused.
+
         Returns:
-            Whether it had to be waited for at all.
+            Whether it had to be waited for since then, by whomever.
 
         Raises:
             TransientError: It takes longer than it is waited for.
@@ -85,22 +92,25 @@ class Starting:
         """
         looks = self._looks
         with self._lock:
-            if self._looks != looks:
-                # Another thread looked while this one came for its turn.
-                if self._failure is not None:
+            if self.starts == starts:
+                if self._looks == looks:
+                    self._look()
+                elif self._failure is not None:
+                    # Another thread looked while this one came for its turn.
                     raise type(self._failure)(str(self._failure))
-                return self._was_waited_for
-            self._failure = None
-            self._since = self._clock.monotonic()
-            try:
-                self._was_waited_for = self._wait()
-            except ForwarderError as error:
-                self._failure = type(error)(str(error))
-                raise
-            finally:
-                self._looks += 1
-                self._told = None
-            return self._was_waited_for
+            return self.starts != starts
+
+    def _look(self) -> None:
+        self._failure = None
+        self._since = self._clock.monotonic()
+        try:
+            self.starts += self._wait()
+        except ForwarderError as error:
+            self._failure = type(error)(str(error))
+            raise
+        finally:
+            self._looks += 1
+            self._told = None
 
     def told(self) -> str | None:
         """

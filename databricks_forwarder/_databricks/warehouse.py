@@ -159,10 +159,11 @@ class Warehouse:
         self._idle.close(_STOP_SECONDS)
 
     def _when_started(self, sql: str, seconds: float) -> list[tuple[Any, ...]]:
+        starts = self._starting.starts
         try:
             return self._when_signed_in(sql, seconds)
         except RefusedForNowError:
-            if not self._starting.wait():
+            if not self._starting.wait(starts):
                 raise
         return self._when_signed_in(sql, seconds)
 
@@ -222,7 +223,7 @@ class Warehouse:
         # Signing in has fates of its own; the driver would hide them.
         signature = _driver().Signature(self._tokens)
         doing = f"opening a session on SQL warehouse {self._id}"
-        future = begun(
+        future: Future[Session] = begun(
             lambda: _driver().opened(
                 self._endpoint,
                 self._id,
@@ -238,8 +239,7 @@ class Warehouse:
             raise RefusedForNowError(msg)
         error = future.exception()
         if error is None:
-            session: Session = future.result()
-            return session
+            return future.result()
         fate = self._opening_fate(self._fate(error, doing), doing)
         cause = stripped(error)
         if isinstance(fate, RefusedTokenError):

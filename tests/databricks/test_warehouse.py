@@ -670,7 +670,7 @@ def test_a_start_is_told_in_words(clock: FakeClock) -> None:
     told = Told("STOPPED", "STARTING", "STARTING", "RUNNING")
     told.starting = Starting(told, told.start, clock, most_seconds=600.0)
 
-    assert told.starting.wait()
+    assert told.starting.wait(0)
     assert [
         None,
         "SQL warehouse 1f2e is stopped, 1 s so far",
@@ -688,7 +688,7 @@ def test_a_warehouse_that_runs_is_not_waited_for(clock: FakeClock) -> None:
     told = Told("RUNNING")
     told.starting = Starting(told, told.start, clock, most_seconds=600.0)
 
-    assert not told.starting.wait()
+    assert not told.starting.wait(0)
     assert [] == clock.waits
     assert 0 == told.starts
 
@@ -701,7 +701,7 @@ def test_a_deleted_warehouse_is_a_set_up_mistake(clock: FakeClock) -> None:
     told.starting = Starting(told, told.start, clock, most_seconds=600.0)
 
     with pytest.raises(SetupError, match="1f2e is deleted; name another"):
-        told.starting.wait()
+        told.starting.wait(0)
 
 
 class NoticedLock:
@@ -743,7 +743,7 @@ def test_threads_share_the_failure_of_a_start(clock: FakeClock) -> None:
 
     def failure() -> str:
         with pytest.raises(TransientError) as raised:
-            told.starting.wait()
+            told.starting.wait(0)
         return str(raised.value)
 
     assert 1 == len(set(shared(told.starting, NoticedLock(), failure)))
@@ -760,10 +760,26 @@ def test_threads_share_what_one_of_them_saw(
     told = Told(*states)
     told.starting = Starting(told, told.start, clock, most_seconds=600.0)
 
-    answers = shared(told.starting, NoticedLock(), told.starting.wait)
+    answers = shared(told.starting, NoticedLock(), lambda: told.starting.wait(0))
 
     assert [len(states) == 2] * 3 == answers
     assert len(states) == len(told.said)
+
+
+def test_a_start_that_was_waited_for_meanwhile_is_not_asked_after(
+    clock: FakeClock,
+) -> None:
+    """
+    What was refused before the warehouse ran, and told late, is sent again at once.
+    """
+    told = Told("STARTING", "RUNNING")
+    told.starting = Starting(told, told.start, clock, most_seconds=600.0)
+
+    assert told.starting.wait(0)
+    assert told.starting.wait(0)
+    assert 2 == len(told.said)
+    assert not told.starting.wait(told.starting.starts)
+    assert 3 == len(told.said)
 
 
 def test_the_workspace_tells_how_the_warehouse_stands(
