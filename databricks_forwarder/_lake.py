@@ -67,10 +67,8 @@ def _counts(counts: Counts | EventCounts, own: Path) -> EventCounts:
         return SqliteEventCounts(file)
     if counts != "shared":
         return counts
-    shared = DeltaEventCounts(own)
-    if file.exists():
-        Earlier(SqliteEventCounts(file), "earlier").move(shared)
-    return shared
+    earlier = Earlier(SqliteEventCounts(file), "earlier") if file.exists() else None
+    return DeltaEventCounts(own, earlier=earlier)
 
 
 def _make_folder(folder: Path) -> None:

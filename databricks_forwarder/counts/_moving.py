@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from databricks_forwarder.counts._copy import CountsCopy
     from databricks_forwarder.counts.sqlite import SqliteEventCounts
-    from databricks_forwarder.model import TableName
+    from databricks_forwarder.model import LoadId, TableName
 
 __all__ = ["Earlier", "Joining", "Shared"]
 
@@ -83,6 +83,12 @@ class Earlier:
         self._move_names(shared)
         self._move_days(shared)
 
+    def has_counted(self, load_id: LoadId) -> bool:
+        """
+        Whether a load is among what is brought, and not committed, it may be.
+        """
+        return self.counts.has_counted(load_id)
+
     def _move_names(self, shared: Shared) -> None:
         names = self.counts.names()
         given = shared.given(list(names))
@@ -137,6 +143,7 @@ class Joining:
         self._shared = shared
         self._copy = copy
         self._earlier = earlier
+        self._is_over = earlier is None
         self._lock = threading.RLock()
         self._is_under_way = False
 
@@ -147,6 +154,12 @@ class Joining:
         """
         return None if self._copy.has_moved() else self._earlier
 
+    def has_counted(self, load_id: LoadId) -> bool:
+        """
+        Whether a load is among what is, or was, brought along.
+        """
+        return self._earlier is not None and self._earlier.has_counted(load_id)
+
     def join(self) -> None:
         """
         Do it, if it was not done; other threads wait for that.
@@ -154,7 +167,7 @@ class Joining:
         Raises:
             TransientError: It was not done yet, or not wholly.
         """
-        if self._earlier is not None:
+        if not self._is_over:
             # What is brought along comes by the calls that everyone makes: the
             # same thread may be back here, and goes on.
             with self._lock:
@@ -167,6 +180,6 @@ class Joining:
             if self._earlier is not None and not self._copy.has_moved():
                 self._earlier.move(self._shared)
                 self._copy.note_moved()
-            self._earlier = None
+            self._is_over = True
         finally:
             self._is_under_way = False

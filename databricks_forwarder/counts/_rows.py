@@ -16,7 +16,28 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import date
 
-__all__ = ["all_names", "appended", "chosen", "days_since", "names_of", "summed"]
+__all__ = [
+    "COUNTS",
+    "NAMES",
+    "all_names",
+    "appended",
+    "chosen",
+    "days_since",
+    "names_of",
+    "summed",
+]
+
+COUNTS = pa.schema(
+    [
+        ("kind", pa.string()),
+        ("day", pa.date32()),
+        ("messages", pa.int64()),
+        ("load_id", pa.string()),
+    ]
+)
+NAMES = pa.schema(
+    [("owner", pa.string()), ("table_name", pa.string()), ("generation", pa.int64())]
+)
 
 
 def appended(rows: pa.Table, new: Sequence[tuple[object, ...]]) -> pa.Table:

@@ -35,14 +35,19 @@ import pyarrow.compute as pc
 
 from databricks_forwarder._delta_fates import crossed
 from databricks_forwarder._disk import make_folder, sync
-from databricks_forwarder.counts import _rows
 from databricks_forwarder.counts._delta_folder import is_table, overtaken, sync_table
-from databricks_forwarder.counts._rows import appended, chosen, names_of, summed
-from databricks_forwarder.counts._texts import by_kind, kind_text
-from databricks_forwarder.errors import (
-    ForwarderError,
-    MissingExtraError,
+from databricks_forwarder.counts._rows import (
+    COUNTS,
+    NAMES,
+    all_names,
+    appended,
+    chosen,
+    days_since,
+    names_of,
+    summed,
 )
+from databricks_forwarder.counts._texts import by_kind, kind_text
+from databricks_forwarder.errors import ForwarderError, MissingExtraError
 
 if TYPE_CHECKING:
     import os
@@ -52,6 +57,7 @@ if TYPE_CHECKING:
 
     from deltalake import DeltaTable
 
+    from databricks_forwarder.counts._moving import Earlier
     from databricks_forwarder.model import EventKind, LoadId, TableName
 
 __all__ = ["DeltaEventCounts"]
@@ -66,18 +72,6 @@ _TRANSACTION = "databricks-forwarder"
 # Versions of a table after which files are removed that nobody reads any more.
 _VERSIONS = 50
 
-_COUNTS = pa.schema(
-    [
-        ("kind", pa.string()),
-        ("day", pa.date32()),
-        ("messages", pa.int64()),
-        ("load_id", pa.string()),
-    ]
-)
-_NAMES = pa.schema(
-    [("owner", pa.string()), ("table_name", pa.string()), ("generation", pa.int64())]
-)
-
 
 class DeltaEventCounts:
     """
@@ -88,17 +82,24 @@ class DeltaEventCounts:
 
     Args:
         folder: Where the two tables are; made when needed.
+        earlier: Counts of before, brought along at once.
 
     Raises:
         MissingExtraError: The engine is not installed.
+        TransientError: Earlier counts were not brought along, or not wholly.
     """
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
+    def __init__(
+        self, folder: str | os.PathLike[str], *, earlier: Earlier | None = None
+    ) -> None:
         self._engine = _engine()
         # Absolute, so that it stays the same when the process changes folder.
         self.folder: Path = Path(folder).absolute()
         self._counts = self.folder / "_forwarder_event_counts"
         self._names = self.folder / "_forwarder_tables"
+        self._earlier = earlier
+        if earlier is not None:
+            earlier.move(self)
 
     def __repr__(self) -> str:
         return f"DeltaEventCounts({str(self.folder)!r})"
@@ -110,7 +111,7 @@ class DeltaEventCounts:
         Sum the days of each kind from *since* on (C2).
         """
         kinds_by_text = {kind_text(kind): kind for kind in kinds}
-        rows = self._read(self._counts, _COUNTS)
+        rows = self._read(self._counts, COUNTS)
         wanted = pa.array(list(kinds_by_text), pa.string())
         is_wanted = pc.and_(
             pc.is_in(rows["kind"], wanted),
@@ -127,6 +128,8 @@ class DeltaEventCounts:
         """
         Count a load's messages, once a load id (C1).
         """
+        if self._earlier is not None and self._earlier.has_counted(load_id):
+            return
         days = [(kind_text(kind), on, messages) for kind, messages in counts.items()]
         self.add_days(load_id, days, on=on)
 
@@ -150,13 +153,13 @@ class DeltaEventCounts:
             is_kept = pc.greater_equal(rows["day"], pa.scalar(on - _KEPT, pa.date32()))
             return summed(appended(rows.filter(is_kept), new))
 
-        self._change(self._counts, _COUNTS, added, f"counting load {load_id}")
+        self._change(self._counts, COUNTS, added, f"counting load {load_id}")
 
     def given(self, owners: Collection[str], /) -> Mapping[str, TableName]:
         """
         Tell the names already given to *owners*.
         """
-        return names_of(self._read(self._names, _NAMES), owners)
+        return names_of(self._read(self._names, NAMES), owners)
 
     def give(
         self, wishes: Mapping[str, Sequence[TableName]], /
@@ -174,7 +177,7 @@ class DeltaEventCounts:
             named = [(*each, step) for each in new.items()]
             return appended(rows, named) if named else None
 
-        self._change(self._names, _NAMES, given, "giving names")
+        self._change(self._names, NAMES, given, "giving names")
         return answer
 
     def propose(
@@ -183,20 +186,20 @@ class DeltaEventCounts:
         """
         Answer as `give` would now.
         """
-        old, new = chosen(self._read(self._names, _NAMES), wishes)
+        old, new = chosen(self._read(self._names, NAMES), wishes)
         return {**old, **new}
 
     def kept(self, *, since: date) -> Mapping[EventKind, Mapping[date, int]]:
         """
         Tell the messages of every kind by day (C6).
         """
-        return by_kind(_rows.days_since(self._read(self._counts, _COUNTS), since))
+        return by_kind(days_since(self._read(self._counts, COUNTS), since))
 
     def names(self) -> Mapping[str, TableName]:
         """
         All names given, by their owners (C6).
         """
-        return _rows.all_names(self._read(self._names, _NAMES))
+        return all_names(self._read(self._names, NAMES))
 
     def close(self) -> None:
         """

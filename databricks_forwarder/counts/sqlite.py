@@ -121,6 +121,16 @@ class SqliteEventCounts:
                     "DELETE FROM buckets WHERE day < ?", ((on - _KEPT).isoformat(),)
                 )
 
+    def has_counted(self, load_id: LoadId) -> bool:
+        """
+        Whether a load's messages are in here.
+        """
+        with self._transaction(f"look for {load_id} in", "DEFERRED") as connection:
+            rows = connection.execute(
+                "SELECT 1 FROM counted_loads WHERE load_id = ?", (load_id,)
+            )
+            return rows.fetchone() is not None
+
     def given(self, owners: Collection[str], /) -> Mapping[str, TableName]:
         """
         Tell the names already given to *owners*.

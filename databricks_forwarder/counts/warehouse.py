@@ -157,6 +157,8 @@ class WarehouseEventCounts:
             TransientError: It may be counted or not: add it again.
         """
         self._joining.join()
+        if self._joining.has_counted(load_id):
+            return
         days = [(kind_text(kind), on, messages) for kind, messages in counts.items()]
         self.add_days(load_id, days, on=on)
         # What is asked next is asked for another load.

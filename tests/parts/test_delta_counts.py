@@ -212,9 +212,7 @@ def test_the_engine_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
         DeltaEventCounts("anywhere")
 
 
-def test_what_a_file_has_counted_is_brought_along_once(
-    counts: DeltaEventCounts, tmp_path: Path
-) -> None:
+def test_what_a_file_has_counted_is_brought_along_once(tmp_path: Path) -> None:
     """
     Names and days of a lake's file are the tables' after that, also when repeated.
     """
@@ -222,10 +220,24 @@ def test_what_a_file_has_counted_is_brought_along_once(
     earlier.give({"a": [X]})
     earlier.add(LOAD, {KIND: 3}, on=DAY)
     for _ in range(2):
-        Earlier(earlier, "earlier").move(counts)
+        counts = DeltaEventCounts(tmp_path, earlier=Earlier(earlier, "earlier"))
 
-    assert {"a": "x"} == counts.given(["a"])
-    assert {KIND: 3} == counts.totals([KIND], since=DAY)
+        assert {"a": "x"} == counts.given(["a"])
+        assert {KIND: 3} == counts.totals([KIND], since=DAY)
+
+
+def test_a_load_that_a_file_has_counted_is_not_counted_again(tmp_path: Path) -> None:
+    """
+    What was counted and not committed before the change is told again after it.
+    """
+    earlier = SqliteEventCounts(tmp_path / "counts.db")
+    earlier.add(LOAD, {KIND: 3}, on=DAY)
+    counts = DeltaEventCounts(tmp_path, earlier=Earlier(earlier, "earlier"))
+
+    counts.add(LOAD, {KIND: 3}, on=DAY)
+    counts.add(LoadId("another"), {KIND: 1}, on=DAY)
+
+    assert {KIND: 4} == counts.totals([KIND], since=DAY)
 
 
 PROGRAM = """

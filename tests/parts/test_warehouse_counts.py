@@ -529,6 +529,19 @@ class TestEarlierCounts:
             if row["load_id"]
         )
 
+    def test_a_load_that_is_among_them_is_not_counted_again(
+        self, host: Host, earlier: _moving.Earlier
+    ) -> None:
+        """
+        What was counted and not committed before the change is told again after it.
+        """
+        for _ in range(2):
+            counts = host("one", earlier)
+            counts.add(LoadId("one"), {KIND: 1, OTHER: 1}, on=DAY)
+        counts.add(LoadId("four"), {OTHER: 1}, on=DAY)
+
+        assert {KIND: 6, OTHER: 4} == counts.totals([KIND, OTHER], since=DAY.min)
+
     def test_names_that_others_gave_first_stay_theirs(
         self, host: Host, earlier: _moving.Earlier, caplog: pytest.LogCaptureFixture
     ) -> None:
