@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from databricks_forwarder import Forwarder, UploadPolicy, testing
+from databricks_forwarder.counts.memory import MemoryEventCounts
 from databricks_forwarder.errors import (
     BatcherFullError,
     ConfigurationError,
@@ -17,6 +18,7 @@ from databricks_forwarder.errors import (
     TransientError,
 )
 from databricks_forwarder.observers.memory import MemoryObserver
+from databricks_forwarder.routers.default import default_router
 from databricks_forwarder.routers.function import FunctionRouter
 from databricks_forwarder.testing.clock import FakeClock
 from databricks_forwarder.testing.faults import Fail, Faults, Killed
@@ -247,6 +249,29 @@ def test_faults_can_be_ordered_for_any_part() -> None:
         part.append(2)
 
     assert 2 == part.count(0) + part.count(1)
+
+
+def test_settings_of_the_default_router_go_with_no_other() -> None:
+    """
+    A setting that would have no effect is refused, and so is one that is none.
+    """
+    router = default_router(MemoryEventCounts(), schema_name="mparticle")
+
+    with pytest.raises(ConfigurationError, match=r"no events_threshold and no x; leav"):
+        MemoryForwarder(router=router, events_threshold=5, x=1)
+
+
+def test_what_is_in_memory_is_in_no_lake_and_in_no_workspace(tmp_path: Path) -> None:
+    """
+    The ways to real tables are refused before anything is made, and say whose.
+    """
+    lake = tmp_path / "lake"
+
+    with pytest.raises(ConfigurationError, match=r"use Forwarder\.for_lake instead"):
+        MemoryForwarder.for_lake(lake, spool=tmp_path / "spool.db")
+    with pytest.raises(ConfigurationError, match=r"use Forwarder\.for_databricks inst"):
+        MemoryForwarder.for_databricks(object(), spool=tmp_path / "spool.db")
+    assert [] == list(tmp_path.iterdir())
 
 
 def test_the_workspace_goes_by_the_fake_clock(

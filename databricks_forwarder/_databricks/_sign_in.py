@@ -72,7 +72,7 @@ def given(
         # Neither proxies, nor authorities, nor passwords of the environment.
         session.trust_env = False
         session.register_compliance_hook("access_token_response", _refuse)
-        given = session.fetch_token(
+        answer = session.fetch_token(
             f"{endpoint.url}/oidc/v1/token",
             auth=_Basic(client_id, client_secret),
             # Not the session's own: an answer with other scopes is no error.
@@ -81,7 +81,7 @@ def given(
             verify=True if endpoint.ca_file is None else str(endpoint.ca_file),
             proxies=proxies_of(endpoint),
         )
-        return Secret(given["access_token"]), float(given.get("expires_in", _HOUR))
+        return Secret(answer["access_token"]), float(answer.get("expires_in", _HOUR))
 
 
 class _Basic(AuthBase):

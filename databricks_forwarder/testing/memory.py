@@ -4,7 +4,7 @@ A whole forwarder in memory, in one line, which shows what it loaded.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 import attrs
 import pyarrow as pa
@@ -12,6 +12,7 @@ import pyarrow as pa
 from databricks_forwarder import Forwarder, UploadPolicy
 from databricks_forwarder.batchers.memory import MemoryBatcher, MemoryStorage
 from databricks_forwarder.counts.memory import MemoryEventCounts
+from databricks_forwarder.errors import ConfigurationError
 from databricks_forwarder.loaders.memory import MemoryLake, MemoryLoader
 from databricks_forwarder.model import TableName
 from databricks_forwarder.mparticle.names import common_name
@@ -29,6 +30,7 @@ __all__ = ["Memory", "MemoryForwarder"]
 
 _MAX_PAYLOAD_BYTES = 8 * 2**20
 _DEFAULT_POLICY = UploadPolicy()
+_ELSEWHERE = "MemoryForwarder keeps all in memory; use Forwarder.{} instead"
 
 Part = Literal["batcher", "router", "stager", "loader"]
 """A part of a forwarder that can be told to fail."""
@@ -73,7 +75,7 @@ class MemoryForwarder(Forwarder):
             ``feeds``, ``connection``, ``sticky``, ``naming``.
 
     Raises:
-        ConfigurationError: A setting is wrong.
+        ConfigurationError: A setting is wrong, or goes with no *router*.
     """
 
     def __init__(  # noqa: PLR0913  # settings, all by keyword
@@ -90,11 +92,14 @@ class MemoryForwarder(Forwarder):
     ) -> None:
         self.memory: Memory = memory or Memory()
         self._faults = {part: Faults() for part in _PARTS}
-        self._parts = self._make_parts(
-            router
-            or default_router(self.memory.counts, schema_name=schema_name, **routing),
-            max_spool_bytes,
-        )
+        if router is None:
+            router = default_router(
+                self.memory.counts, schema_name=schema_name, **routing
+            )
+        elif routing:
+            msg = f"with a router there is no {' and no '.join(routing)}; leave it out"
+            raise ConfigurationError(msg)
+        self._parts = self._make_parts(router, max_spool_bytes)
         super().__init__(
             **self._parts,
             policy=policy,
@@ -103,6 +108,26 @@ class MemoryForwarder(Forwarder):
             observer=observer,
             clock=self.memory.clock,
         )
+
+    @classmethod
+    def for_lake(cls, *_: Any, **__: Any) -> NoReturn:
+        """
+        Refuse: a lake is not in memory.
+
+        Raises:
+            ConfigurationError: Always.
+        """
+        raise ConfigurationError(_ELSEWHERE.format("for_lake"))
+
+    @classmethod
+    def for_databricks(cls, *_: Any, **__: Any) -> NoReturn:
+        """
+        Refuse: a workspace is not in memory.
+
+        Raises:
+            ConfigurationError: Always.
+        """
+        raise ConfigurationError(_ELSEWHERE.format("for_databricks"))
 
     def _make_parts(self, router: Router, max_spool_bytes: int | None) -> Any:
         memory = self.memory
