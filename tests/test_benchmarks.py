@@ -76,6 +76,7 @@ RUNS = [
 UNLIKE = {"S7.large", "S8.events", "S8.tables", "S5.threads"}
 
 
+@pytest.mark.timeout(300)  # a dozen processes, each with its imports
 @pytest.mark.parametrize(("only", "rows"), RUNS)
 def test_each_measurement_has_its_figures(
     only: str, rows: list[str], tmp_path: Path

@@ -316,6 +316,7 @@ def test_an_erasure_that_dies_at_any_step_is_completed_by_the_next(
         examine(world, [1, 2], last, when, is_carried_between=bool(last % 2))
 
 
+@pytest.mark.timeout(300)  # dies and is completed at each step
 def test_an_erasure_on_a_lake_that_dies_is_completed_by_the_next(
     tmp_path: Path,
 ) -> None:
@@ -351,6 +352,7 @@ def _told(kind: type[Composition], story: tuple) -> None:
         examine(world, erased, last, when, is_carried_between=is_carried_between)
 
 
+@pytest.mark.timeout(300)  # twelve lakes, each erased by a host that dies
 @settings(max_examples=12, deadline=None)
 @given(_stories())
 def test_erased_people_are_nowhere_on_a_lake(story: tuple) -> None:

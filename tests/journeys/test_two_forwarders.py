@@ -101,6 +101,7 @@ def assert_all_is_there_once(settings: DatabricksSettings) -> None:
     assert [] == list(workspace().volume_file(volume).iterdir())
 
 
+@pytest.mark.timeout(300)  # each table takes its time, twice
 def test_two_threads_load_the_same_new_tables(
     shared: DatabricksSettings, tmp_path: Path
 ) -> None:
@@ -128,6 +129,7 @@ def test_two_threads_load_the_same_new_tables(
     assert_all_is_there_once(shared)
 
 
+@pytest.mark.timeout(300)  # each table takes its time, twice
 def test_two_processes_load_the_same_new_tables(
     shared: DatabricksSettings, tmp_path: Path
 ) -> None:
