@@ -218,10 +218,11 @@ class WarehouseEventCounts:
         self._joining.join()
         with self._writing:
             for _ in range(_TRIES):
+                # Before the choice: what is learnt while it is made undoes it.
+                generation = self._copy.generation() or 0
                 new = self._chosen(wishes)
                 if not new:
                     return self._copy.names(wishes)
-                generation = self._copy.generation() or 0
                 self._tables.run(GiveNames(self._tables.names, generation, new))
                 self._look()
         msg = (

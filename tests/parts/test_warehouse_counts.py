@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import date, timedelta
 from pathlib import Path
@@ -493,6 +493,29 @@ class TestAway:
 
         with pytest.raises(SetupError):
             counts.totals([KIND], since=DAY)
+
+
+def test_a_name_that_is_learnt_while_one_is_chosen_is_not_given_again(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Another thread may read, in the middle, what another host gave.
+    """
+    first, beside, other = host("a"), host("a"), host("b")
+    first.give({"old": [Y]})
+    chosen, met = first._chosen, []
+
+    def overtaken(wishes: Mapping[str, Sequence[TableName]]) -> Mapping[str, TableName]:
+        new = chosen(wishes)
+        if not met:
+            met.append(other.give({"theirs": [X]}))
+            assert {"theirs": X} == beside.propose({"theirs": [X]})
+        return new
+
+    monkeypatch.setattr(first, "_chosen", overtaken)
+
+    assert {"ours": "z"} == first.give({"ours": [X, TableName("z")]})
+    assert {"old": Y, "ours": "z", "theirs": X} == host("c").names()
 
 
 class TestEarlierCounts:
