@@ -24,7 +24,6 @@ from databricks.sql.client import Connection
 from databricks_forwarder._databricks._sql_fates import error_class, sql_fate
 from databricks_forwarder._databricks._stripped import first_line
 from databricks_forwarder._databricks.fates import (
-    BusyError,
     LostSessionError,
     UnknownOutcomeError,
     UnreadyError,
@@ -37,14 +36,7 @@ if TYPE_CHECKING:
     from databricks_forwarder.errors import ForwarderError
     from databricks_forwarder.settings import Endpoint
 
-__all__ = [
-    "Session",
-    "Signature",
-    "fate_of",
-    "is_refusal",
-    "name_of",
-    "opened",
-]
+__all__ = ["Session", "Signature", "fate_of", "is_refusal", "name_of", "opened"]
 
 # Of each refused request the driver tells at level error, ours do in a
 # sentence: a host that set up no logging need not see both.
@@ -238,6 +230,14 @@ def fate_of(
     Returns:
         None when it is not known.
     """
+    fate = _fate_of(error, doing, client_id)
+    if fate is not None and _is_under_way(error):
+        # It is no refusal of the statement, which goes on.
+        return UnknownOutcomeError(str(fate))
+    return fate
+
+
+def _fate_of(error: BaseException, doing: str, client_id: str) -> ForwarderError | None:
     said = str(error.args[0]) if error.args else ""
     if "Invalid SessionHandle" in said:
         # In an answer, or in the headers of a status 400: seen are both.
@@ -255,10 +255,7 @@ def fate_of(
         )
     fate = sql_fate(said, doing, client_id=client_id)
     if fate is None and not is_refusal(error):
-        fate = network_fate(error, doing)
-    if isinstance(fate, BusyError) and _is_under_way(error):
-        # It is no refusal of the statement, which goes on.
-        return UnknownOutcomeError(str(fate))
+        return network_fate(error, doing)
     return fate
 
 

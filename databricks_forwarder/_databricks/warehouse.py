@@ -165,7 +165,8 @@ class Warehouse:
         except RefusedForNowError:
             if not self._starting.wait(starts):
                 raise
-        return self._when_signed_in(sql, seconds)
+        # The minute for tries begins anew: it is not for the start.
+        return retried(lambda: self._when_signed_in(sql, seconds), self._clock)
 
     def _when_signed_in(self, sql: str, seconds: float) -> list[tuple[Any, ...]]:
         try:
@@ -283,9 +284,7 @@ class Warehouse:
 
 def _driver() -> ModuleType:
     """
-    What knows the SQL driver, which takes a third of a second to import.
-
-    The first submit of a host does not wait for it.
+    What knows the SQL driver; no first submit waits for that third of a second.
     """
     from databricks_forwarder._databricks import _session  # noqa: PLC0415
 

@@ -6,12 +6,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import TypeVar
 
 import attrs
 import pytest
+from noticing import come_together
 from over_workspace import asked, at_once
 from patience import PATIENCE_SECONDS
 
@@ -44,8 +43,6 @@ from databricks_forwarder.testing.workspace._faults import Fault
 from databricks_forwarder.testing.workspace._workspace import Workspace
 
 SQL = "/sql/1.0/warehouses"
-
-_T = TypeVar("_T")
 
 
 @pytest.fixture
@@ -314,7 +311,7 @@ def test_a_session_that_is_not_opened_is_opened_again(
     assert [(1,)] == warehouse.run("SELECT 1 AS one")
 
 
-@pytest.mark.parametrize("status", [429, 503, 500])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 503, 500])
 @pytest.mark.usefixtures("impatient")
 def test_a_poll_that_is_refused_leaves_the_outcome_open(
     workspace: Workspace, warehouse: Warehouse, status: int
@@ -624,6 +621,18 @@ def test_a_start_that_is_waited_for_by_many_is_asked_after_by_one(
     assert len(asked(workspace, "/api/2.0/sql/warehouses")) < 60
 
 
+def test_a_refusal_after_a_start_is_tried_again(
+    workspace: Workspace, warehouse: Warehouse
+) -> None:
+    """
+    The minutes of a start are not those after which trying is given up.
+    """
+    workspace.stop_warehouse(timedelta(minutes=4))
+    workspace.fail(Fault(on="statement", status=503, times=2))
+
+    assert [(1,)] == warehouse.run("SELECT 1 AS one")
+
+
 def test_a_start_that_takes_too_long_is_transient(
     workspace: Workspace, warehouses: Callable[..., Warehouse]
 ) -> None:
@@ -704,36 +713,6 @@ def test_a_deleted_warehouse_is_a_set_up_mistake(clock: FakeClock) -> None:
         told.starting.wait(0)
 
 
-class NoticedLock:
-    """
-    A lock that tells when it is asked for.
-    """
-
-    def __init__(self) -> None:
-        self.held = threading.Lock()
-        self.asked_for = threading.Semaphore(0)
-
-    def __enter__(self) -> None:
-        self.asked_for.release()
-        self.held.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self.held.release()
-
-
-def shared(starting: Starting, lock: NoticedLock, wait: Callable[[], _T]) -> list[_T]:
-    """
-    What three threads get by *wait* that have all come before the first looks.
-    """
-    with pytest.MonkeyPatch.context() as patched, ThreadPoolExecutor(3) as pool:
-        patched.setattr(starting, "_lock", lock)
-        with lock.held:
-            waits = [pool.submit(wait) for _ in range(3)]
-            for _ in waits:
-                assert lock.asked_for.acquire(timeout=PATIENCE_SECONDS)
-        return [each.result(PATIENCE_SECONDS) for each in waits]
-
-
 def test_threads_share_the_failure_of_a_start(clock: FakeClock) -> None:
     """
     Who waited while the wait failed does not wait for as long again.
@@ -746,7 +725,7 @@ def test_threads_share_the_failure_of_a_start(clock: FakeClock) -> None:
             told.starting.wait(0)
         return str(raised.value)
 
-    assert 1 == len(set(shared(told.starting, NoticedLock(), failure)))
+    assert 1 == len(set(come_together(told.starting, "_lock", failure)))
     assert [1.0, 2.0] == clock.waits
 
 
@@ -760,7 +739,7 @@ def test_threads_share_what_one_of_them_saw(
     told = Told(*states)
     told.starting = Starting(told, told.start, clock, most_seconds=600.0)
 
-    answers = shared(told.starting, NoticedLock(), lambda: told.starting.wait(0))
+    answers = come_together(told.starting, "_lock", lambda: told.starting.wait(0))
 
     assert [len(states) == 2] * 3 == answers
     assert len(states) == len(told.said)
