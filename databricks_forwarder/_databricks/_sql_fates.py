@@ -15,6 +15,7 @@ from databricks_forwarder._databricks._advice import (
     grant_advice,
     tells_of_a_privilege,
 )
+from databricks_forwarder._databricks._stripped import masked
 from databricks_forwarder._databricks.fates import (
     AlreadyThereError,
     ConflictError,
@@ -139,8 +140,8 @@ def sql_fate(said: str, doing: str, *, client_id: str) -> ForwarderError | None:
             ):
                 then = advice(said) if callable(advice) else advice
                 then = then or grant_advice(said, client_id)
-                return fate(f"{doing} failed: {' '.join(said.split())}; {then}")
+                return fate(f"{doing} failed: {masked(said)}; {then}")
     if not named and tells_of_a_privilege(said):
         then = grant_advice(said, client_id)
-        return SetupError(f"{doing} failed: {' '.join(said.split())}; {then}")
+        return SetupError(f"{doing} failed: {masked(said)}; {then}")
     return None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["ForeignError", "apart", "chain", "first_line", "stripped"]
+__all__ = ["ForeignError", "apart", "chain", "first_line", "masked", "stripped"]
 
 # Tokens of the platform are JWTs; some servers quote what they refuse. What
 # stands before the host of a proxy may be a password.
@@ -66,8 +66,14 @@ def first_line(error: BaseException) -> str:
     # The system's errors begin with their number.
     texts = [each for each in error.args if isinstance(each, str)]
     said = str((texts or error.args or ("",))[0])
-    text = " ".join(said.split("\n", 1)[0].split())
-    return _TOKEN.sub("***", text)[:_MOST_CHARACTERS]
+    return masked(said.split("\n", 1)[0])
+
+
+def masked(said: str) -> str:
+    """
+    What was said, in one line, not too long and without tokens.
+    """
+    return _TOKEN.sub("***", " ".join(said.split()))[:_MOST_CHARACTERS]
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:

@@ -19,7 +19,7 @@ from databricks_forwarder._databricks._advice import (
     grant_advice,
     tells_of_a_privilege,
 )
-from databricks_forwarder._databricks._stripped import chain, first_line
+from databricks_forwarder._databricks._stripped import chain, first_line, masked
 from databricks_forwarder.errors import (
     ForwarderError,
     PermanentError,
@@ -249,7 +249,7 @@ def http_fate(
         client_id: Who asked; named in advice.
         retry_after_seconds: What the reply asked for; 0 if it did not.
     """
-    failed = f"{doing} failed: {said or 'no reason given'} (HTTP {status})"
+    failed = f"{doing} failed: {masked(said) or 'no reason given'} (HTTP {status})"
     if status in {429, 503}:
         return RefusedForNowError(f"{failed}; {_AGAIN}", retry_after_seconds)
     if status == 404 and _NO_PLACE.search(said):

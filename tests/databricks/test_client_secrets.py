@@ -9,6 +9,7 @@ import logging
 import pickle
 import traceback
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import attrs
 import pytest
@@ -142,6 +143,30 @@ def test_no_error_and_no_log_shows_a_secret(
     assert logged
     for secret in workspace.secrets:
         assert [] == [line for line in seen if secret in line]
+
+
+QUOTED = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl"
+REFUSAL = ("PERMISSION_DENIED", "42501", f"Invalid access token: {QUOTED}")
+CALLS: dict[str, Callable[[DatabricksClient], object]] = {
+    "upload": lambda client: client.files.upload_bytes(b"x", f"{VOLUME}/a"),
+    "statement": lambda client: client.warehouse.run("SELECT 1 AS one"),
+    "token": lambda client: client.warehouse.run("SELECT 1 AS one"),
+}
+
+
+@pytest.mark.parametrize("point", CALLS)
+@pytest.mark.parametrize("status", [None, 400, 403])
+def test_a_token_that_a_server_quotes_is_not_quoted_again(
+    workspace: Workspace, client: DatabricksClient, point: Any, status: int | None
+) -> None:
+    """
+    What the workspace, or who answers for it, says of a token is told without it.
+    """
+    workspace.fail(Fault(on=point, error=REFUSAL, status=status, times=9))
+
+    with pytest.raises(ForwarderError, match=r"Invalid access token: \*\*\*") as raised:
+        CALLS[point](client)
+    assert QUOTED not in shown(raised.value)
 
 
 def test_no_log_of_work_that_goes_well_shows_a_secret(
