@@ -15,7 +15,7 @@ from databricks_forwarder._databricks.fates import AlreadyThereError, MissingVol
 from databricks_forwarder._databricks.repeats import repeated
 from databricks_forwarder._databricks.statements import CreateVolume
 from databricks_forwarder._disk import disk_errors
-from databricks_forwarder.errors import ConfigurationError
+from databricks_forwarder.errors import ConfigurationError, ForwarderError
 from databricks_forwarder.model import LoadId, ParquetFile, StagedFile
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class VolumeStager:
         self._client = client
         self._creating = threading.Lock()
         self._creation_count = 0
+        self._failure: ForwarderError | None = None
 
     @property
     def breadth(self) -> int:
@@ -61,11 +62,7 @@ class VolumeStager:
             try:
                 self._client.files.upload(file.path, uri)
             except MissingVolumeError:
-                with self._creating:
-                    # Of many that miss it at once the first creates it.
-                    if self._creation_count == creation_count:
-                        self._create_volume()
-                        self._creation_count += 1
+                self._see_to_volume(creation_count)
                 self._client.files.upload(file.path, uri)
         return staged
 
@@ -103,6 +100,25 @@ class VolumeStager:
             msg = f"load id {load_id!r} can't name a folder in a volume"
             raise ConfigurationError(msg)
         return f"{self._client.volume.volume_path}/{load_id}"
+
+    def _see_to_volume(self, creation_count: int) -> None:
+        """
+        Create the volume, or share what came of it since there were so many.
+        """
+        with self._creating:
+            if self._creation_count != creation_count:
+                # Of many that miss it at once the first creates it.
+                if self._failure is not None:
+                    raise type(self._failure)(str(self._failure))
+                return
+            self._failure = None
+            try:
+                self._create_volume()
+            except ForwarderError as error:
+                self._failure = type(error)(str(error))
+                raise
+            finally:
+                self._creation_count += 1
 
     def _create_volume(self) -> None:
         comment = "Files on their way from mParticle into tables."
