@@ -23,7 +23,7 @@ from databricks_forwarder.loaders._schemas import added, covers, widened
 from databricks_forwarder.loaders._warehouse_relations import PLAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from databricks_forwarder._databricks.client import DatabricksClient
     from databricks_forwarder._databricks.statements import Statement
@@ -69,11 +69,13 @@ class WarehouseTables:
         if unseen:
             self.look(unseen)
 
-    def look(self, tables: Collection[TableName]) -> None:
+    def look(
+        self, tables: Collection[TableName]
+    ) -> Mapping[TableName, pa.Schema | None]:
         """
-        Look at *tables* again.
+        Look at *tables* again; the columns of each, None for one that is not there.
         """
-        repeated(lambda: self._look(tables), self._client.clock)
+        return repeated(lambda: self._look(tables), self._client.clock)
 
     def preparation(
         self, table: TableName, schema: pa.Schema
@@ -151,7 +153,9 @@ class WarehouseTables:
             )
             raise SetupError(msg)
 
-    def _look(self, tables: Collection[TableName]) -> None:
+    def _look(
+        self, tables: Collection[TableName]
+    ) -> Mapping[TableName, pa.Schema | None]:
         client = self._client
         statement = SelectColumns(
             client.settings.catalog_name, client.settings.schema_name, tables
@@ -159,13 +163,17 @@ class WarehouseTables:
         columns: dict[str, list[pa.Field]] = {table: [] for table in tables}
         for table, column, type_ in self._run(statement):
             columns[table].append(pa.field(column, told_type(type_)))
-        for table in tables:
-            self._held[table] = pa.schema(columns[table]) if columns[table] else None
+        seen = {
+            table: pa.schema(columns[table]) if columns[table] else None
+            for table in tables
+        }
+        self._held.update(seen)
+        return seen
 
     def _widen(self, table: TableName, schema: pa.Schema, *, is_shown: bool) -> None:
         if table not in self._held:
             self._look([table])
-        held = self._held.pop(table)
+        held = self._held.pop(table, None)
         views = self._views if held is None else None
         # It may have to be asked for.
         comment = PLAIN if views is None else views.table_comment()

@@ -221,8 +221,9 @@ class WarehouseLoader:
         While a step is taken, the views show the rows of its loads twice.
         """
         self.prepare(own, schema_of(kind.event_type))
-        self._tables.look([common, own])
-        held, columns = self._tables.held(common), self._tables.held(own)
+        # Not `held`, which a load that widens the table forgets for a moment.
+        seen = self._tables.look([common, own])
+        held, columns = seen[common], seen[own]
         moving = Move(
             client=self._client,
             kind=kind,

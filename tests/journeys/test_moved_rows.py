@@ -5,7 +5,7 @@ A kind's earlier rows go into its own table, each once, whatever dies when.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from databricks_forwarder import DatabricksSettings, Forwarder
 from databricks_forwarder.errors import ForwarderError, PermanentError, TransientError
 from databricks_forwarder.loaders import _delta_backfill, _warehouse_backfill
 from databricks_forwarder.loaders._delta_backfill import Move
+from databricks_forwarder.loaders._warehouse_tables import WarehouseTables
 from databricks_forwarder.model import EventKind, TableName
 from databricks_forwarder.testing.clock import FakeClock
 from databricks_forwarder.testing.contracts._samples import at_once
@@ -236,6 +237,26 @@ def test_loads_go_on_while_rows_are_moved(
         rows = place.ids(OWN) + place.ids(place.common)
 
     assert OWN_IDS + Counter({100: 1, 200: 1, None: LOADS}) == rows
+
+
+def test_rows_are_moved_while_a_load_widens_the_common_table(
+    inside: InWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Its columns are those that were seen, whoever has forgotten them since.
+    """
+    look = WarehouseTables.look
+
+    def forgotten(tables: WarehouseTables, names: Collection[TableName]) -> Any:
+        seen = look(tables, names)
+        tables._held.pop(inside.common, None)
+        return seen
+
+    monkeypatch.setattr(WarehouseTables, "look", forgotten)
+    with inside.open() as forwarder:
+        assert MOVED == forwarder.backfill()
+
+    assert OWN_IDS == inside.ids(OWN)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
