@@ -31,7 +31,8 @@ def retried(attempt: Callable[[], _T], clock: Clock) -> _T:
     Make *attempt* until it is not refused for now, five times at most.
 
     The pauses grow, are jittered, and are never shorter than what the platform
-    asked for; what would go on for longer than a minute is given up.
+    asked for, where that is told: over REST. What would go on for longer than a
+    minute is given up.
 
     Raises:
         TransientError: What the last refusal said; nobody tries that again at

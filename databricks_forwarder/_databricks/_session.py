@@ -250,6 +250,7 @@ def _fate_of(error: BaseException, doing: str, client_id: str) -> ForwarderError
         )
     status = _http_status(error)
     if status >= 300:
+        # What the reply asked for the driver keeps to itself, seen with 4.9.0.
         return http_fate(
             status, _reason(error), doing, client_id=client_id, retry_after_seconds=0.0
         )
