@@ -24,7 +24,7 @@ from walking import batch, custom
 
 from databricks_forwarder import DatabricksSettings, Forwarder
 from databricks_forwarder._cli import main
-from databricks_forwarder._databricks import auth
+from databricks_forwarder._databricks import _sign_in
 from databricks_forwarder._databricks.warehouse import Warehouse
 from databricks_forwarder.errors import ForwarderError, TransientError
 from databricks_forwarder.model import Account
@@ -395,7 +395,7 @@ def test_no_sign_in_that_takes_too_long_shows_a_secret(
     """
     A sign-in that nobody answers in time is told without what was sent.
     """
-    monkeypatch.setattr(auth, "_TIMEOUT_SECONDS", (1.0, 0.05))
+    monkeypatch.setattr(_sign_in, "_TIMEOUT_SECONDS", (1.0, 0.05))
     workspace().fail(Fault(on="token", seconds=0.2, times=99))
     host = make()
 
