@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from databricks_forwarder._codec import from_text, to_text
@@ -61,6 +61,7 @@ reports = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(reports)
 def test_a_report_comes_back_equal(report: LoadReport) -> None:
     """

@@ -7,7 +7,7 @@ from __future__ import annotations
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from databricks_forwarder._markup import Html, facts, joined, named, table, tag
@@ -55,6 +55,7 @@ def test_an_element_without_content_has_no_end() -> None:
     assert '<meta name="a"/>' == tag("meta", name="a", content=None)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_no_name_makes_an_element(name: str) -> None:
     """

@@ -28,11 +28,13 @@ NEW_KINDS = 5
 
 PROGRAM = """
 import json, sys
+from contextlib import suppress
 from pathlib import Path
 
 import attrs
 
 from databricks_forwarder import DatabricksSettings, Endpoint, Forwarder
+from databricks_forwarder.errors import TransientError
 
 spool, port, ca_file = sys.argv[1:]
 with Forwarder.for_databricks(
@@ -43,7 +45,11 @@ with Forwarder.for_databricks(
     print("ready", flush=True)
     for payload in sys.stdin:
         forwarder.submit(payload)
-        forwarder.flush()
+        for _ in range(10):
+            # Who lost against the other again and again comes again.
+            with suppress(TransientError):
+                forwarder.flush()
+                break
     print(json.dumps(attrs.asdict(forwarder.status().account)))
 """
 """A forwarder in a process of its own: a load for each line that it is given."""
@@ -72,14 +78,6 @@ def _shared() -> Iterator[DatabricksSettings]:
     workspace().faults.clear()
 
 
-def creations(settings: DatabricksSettings) -> int:
-    """
-    How often a table was to be created in the schema.
-    """
-    creating = f"CREATE TABLE `main`.`{settings.schema_name}`"
-    return sum(creating in (each.statement or "") for each in workspace().requests)
-
-
 def assert_all_is_there_once(settings: DatabricksSettings) -> None:
     """
     See that each event has one row, in its kind's table, and that none is staged.
@@ -106,7 +104,7 @@ def test_two_threads_load_the_same_new_tables(
     shared: DatabricksSettings, tmp_path: Path
 ) -> None:
     """
-    Both create, both load, neither host hears of it, and every row is there once.
+    Both load, neither host hears of the other, and every row is there once.
     """
     together = Barrier(2, timeout=60)
 
@@ -125,7 +123,6 @@ def test_two_threads_load_the_same_new_tables(
         accounts = list(pool.map(forwarded, range(2)))
 
     assert [Account(received=2 * LOADS, loaded=2 * LOADS)] * 2 == accounts
-    assert NEW_KINDS + 1 < creations(shared)
     assert_all_is_there_once(shared)
 
 

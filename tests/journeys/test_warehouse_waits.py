@@ -46,7 +46,7 @@ def walk(tmp_path: Path) -> Iterator[Walk]:
 @pytest.fixture
 def _deadline(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
     """
-    Give the statement that hangs one second, all others what they have.
+    Give the statement that hangs three seconds, all others what they have.
     """
     run = Warehouse.run
 
@@ -54,7 +54,7 @@ def _deadline(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
         warehouse: Warehouse, sql: str, *, seconds: float | None = None
     ) -> list[tuple[Any, ...]]:
         hangs = "COPY INTO" in sql and TABLE in sql and not walk.all_struck
-        return run(warehouse, sql, seconds=1.0 if hangs else seconds)
+        return run(warehouse, sql, seconds=3.0 if hangs else seconds)
 
     monkeypatch.setattr(Warehouse, "run", hurried)
     # So that the client soon hears how the statement is called.
@@ -102,7 +102,7 @@ def test_a_statement_that_hangs_is_cancelled_at_its_deadline(
         forwarder.submit_many([*PAYLOADS, batch(custom("View", 4))])
         with pytest.raises(
             TransientError,
-            match=r"^COPY INTO .* took longer than 1 s; it will be tried again$",
+            match=r"^COPY INTO .* took longer than 3 s; it will be tried again$",
         ):
             forwarder.flush()
 

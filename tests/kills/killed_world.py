@@ -8,10 +8,12 @@ import itertools
 import multiprocessing
 import random
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any, Literal
 
@@ -42,6 +44,10 @@ SERVER.set_forkserver_preload(
         "pandas",
     ]
 )
+
+# Who starts a process asks after all others, and of two threads that read how one
+# ended the second reads that it ended with 255.
+_STATUS = threading.Lock()
 
 
 @attrs.define
@@ -115,7 +121,7 @@ class World:
             Whether it was killed.
         """
         process = self._started(kill, **more)
-        process.join(LONGEST_LIFE_SECONDS)
+        connection.wait([process.sentinel], LONGEST_LIFE_SECONDS)
         return self._is_killed(process, "" if kill is None else kill.point)
 
     def live_shortly(self, **more: Any) -> bool:
@@ -127,9 +133,10 @@ class World:
         """
         began = time.monotonic()
         process = self._started(None, **more)
-        process.join(self.chance.uniform(0.0, 1.2) * self._life_seconds)
+        moment = self.chance.uniform(0.0, 1.2) * self._life_seconds
+        connection.wait([process.sentinel], moment)
         process.kill()
-        process.join()
+        connection.wait([process.sentinel])
         was_killed = self._is_killed(process, "at random")
         # A moment may be anywhere in a life, however busy the machine is.
         took = time.monotonic() - began
@@ -187,17 +194,20 @@ class World:
         )
         self.figures.lives += 1
         process = SERVER.Process(target=live, args=(life,), daemon=True)
-        process.start()
+        with _STATUS:
+            process.start()
         return process
 
     def _is_killed(self, process: Any, where: str) -> bool:
-        hung = process.exitcode is None
+        hung = not connection.wait([process.sentinel], 0)
         if hung:
             process.kill()
-            process.join()
-        was_killed = process.exitcode == -signal.SIGKILL and not hung
-        if not was_killed and process.exitcode:
-            what = "hung" if hung else f"ended with {process.exitcode}"
+            connection.wait([process.sentinel])
+        with _STATUS:
+            code = process.exitcode
+        was_killed = code == -signal.SIGKILL and not hung
+        if not was_killed and code:
+            what = "hung" if hung else f"ended with {code}"
             told = f"life {self.figures.lives - 1}, to end {where or 'well'}, {what}"
             self.figures.violations.append(Violation("broken", told))
         self.figures.kills[where] += was_killed
