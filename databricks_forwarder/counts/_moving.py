@@ -85,7 +85,7 @@ class Earlier:
 
     def has_counted(self, load_id: LoadId) -> bool:
         """
-        Whether a load is among what is brought, and not committed, it may be.
+        Whether a load is among what is brought: told again, it is not counted again.
         """
         return self.counts.has_counted(load_id)
 
